@@ -1,0 +1,11 @@
+package wiretest
+
+import "syscall"
+
+// Plan 9 has no numbers for these; its errors are texts.
+const (
+	errReset        = syscall.ErrorString("connection reset by peer")
+	errBrokenPipe   = syscall.ErrorString("broken pipe")
+	errNotConnected = syscall.ErrorString("transport endpoint is not connected")
+	errRefused      = syscall.ErrorString("connection refused")
+)
