@@ -2,13 +2,6 @@ package wiretest
 
 // What a test may ask of an end and do to it, beyond net.Conn.
 
-// SetManners chooses how this end behaves where real systems differ.
-func (c *Conn) SetManners(m Manners) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.manners = m
-}
-
 // Stall stops or starts the delivery to this end: while stalled, its Reads give neither bytes nor io.EOF, so that the peer's Writes
 // fill the pipe and then wait. Deadlines, Close and a reset still end a Read.
 func (c *Conn) Stall(on bool) {

@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"time"
 )
 
 // DefaultSize is what each direction of a [Pipe] holds when the caller does not say: 64 KiB, about a loopback socket's
@@ -27,6 +26,7 @@ type Conn struct {
 	// Under mu.
 	manners    Manners
 	closed     bool // Close was called here
+	readShut   bool // CloseRead was called here
 	reset      bool // a reset has come
 	resetTold  bool // and a call has reported it
 	counts     counts
@@ -39,7 +39,7 @@ type flow struct {
 	ring    ring
 	changed *sync.Cond // any change that a waiting Read or Write of this direction must look at
 	ended   bool       // the writing end will send no more: EOF comes after the ring
-	ignored bool       // the reading end called CloseRead: bytes vanish
+	ignored bool       // the reading end wants no more: bytes vanish
 	stalled bool       // the reading end gets nothing
 	writing bool       // a Write is between its first and last byte
 }
@@ -49,35 +49,9 @@ type counts struct {
 	bytesRead, bytesWritten  int64
 }
 
-// Manners are the points on which real systems differ. The zero value is the one that hurts most, but for LateReset.
-type Manners struct {
-	// KeepUnread lets this end read what it had received before a reset, as Linux does with bytes that have reached the
-	// receiver's kernel. Otherwise a reset destroys them, as on Windows, or anywhere while they are still on their way.
-	KeepUnread bool
-	// LateReset makes the first Write to a peer that has closed succeed: its bytes vanish and provoke a reset of this end,
-	// as on every real network. Otherwise that Write and all later ones fail with EPIPE, and what the peer sent before
-	// it closed stays readable.
-	LateReset bool
-	// QuietClose lets this end's Close drop unread input silently. Otherwise it resets the peer (RFC 1122, section
-	// 4.2.2.13), as every system does.
-	QuietClose bool
-	// ErrorOnce makes this end report a reset once, to whichever call comes first. After that Read gives io.EOF and Write
-	// EPIPE, as on Linux. Otherwise both give ECONNRESET for ever.
-	ErrorOnce bool
-}
-
-// Addr is the address of an end of a [Pipe] or of a [Listener].
-type Addr string
-
-// Network is "pipe".
-func (a Addr) Network() string { return "pipe" }
-
-// String is the address, like "pipe:a".
-func (a Addr) String() string { return string(a) }
-
 // Pipe returns the two ends of a byte stream in memory. Each direction holds up to size bytes; 0 means [DefaultSize].
-// A Write waits only while its direction is full. A pipe has no goroutine, and a timer only while a deadline is set, so it
-// may live inside a testing/synctest bubble.
+// A Write waits only while its direction is full. A pipe has no goroutine, and a timer only while a deadline is set: made
+// inside a testing/synctest bubble it works there, and whoever waits for it is durably blocked.
 func Pipe(size int) (a, b *Conn) { return pipe(size, "pipe:a", "pipe:b") }
 
 func pipe(size int, nameA, nameB Addr) (a, b *Conn) {
@@ -121,7 +95,7 @@ func (c *Conn) tryRead(p []byte) (n int, done bool, err error) {
 		return 0, true, nil
 	case c.readLimit.passed:
 		return 0, true, c.fail("read", os.ErrDeadlineExceeded)
-	case c.in.stalled && !c.reset:
+	case c.in.stalled && !c.reset && !c.readShut:
 		return 0, false, nil
 	case c.in.ring.n > 0:
 		n = c.in.ring.get(p)
@@ -129,7 +103,7 @@ func (c *Conn) tryRead(p []byte) (n int, done bool, err error) {
 		return n, true, nil
 	case c.reset && c.tellReset():
 		return 0, true, c.fail("read", os.NewSyscallError("read", errReset))
-	case c.reset || c.in.ended || c.in.ignored:
+	case c.reset || c.in.ended || c.readShut:
 		return 0, true, io.EOF
 	}
 	return 0, false, nil
@@ -209,112 +183,11 @@ func (c *Conn) tellReset() bool {
 	return first || !c.manners.ErrorOnce
 }
 
-// Close closes both directions. What was written before still reaches the peer, then io.EOF, unless there is unread input
-// here: then the peer is reset, see [Manners]. Reads and Writes that wait at this end fail with net.ErrClosed, and so does
-// a second Close.
-func (c *Conn) Close() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return c.fail("close", net.ErrClosed)
-	}
-	unread := c.in.ring.n > 0
-	c.closed = true
-	c.out.ended = true
-	c.in.ring.drop()
-	c.readLimit.stop()
-	c.writeLimit.stop()
-	if unread && !c.manners.QuietClose {
-		c.peer.gotReset()
-	}
-	c.wakeAll()
-	return nil
-}
-
-// CloseWrite ends this end's sending: the peer reads what is there, then io.EOF. Reading goes on.
-func (c *Conn) CloseWrite() error { return c.shut(func() { c.out.ended = true }) }
-
-// CloseRead ends this end's receiving, as BSD does it: unread bytes are dropped, Read gives io.EOF, and what the peer writes from now on
-// vanishes without an error.
-func (c *Conn) CloseRead() error {
-	return c.shut(func() {
-		c.in.ignored = true
-		c.in.ring.drop()
-	})
-}
-
-func (c *Conn) shut(how func()) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.closed:
-		return c.fail("close", net.ErrClosed)
-	case c.reset:
-		return c.fail("close", os.NewSyscallError("shutdown", errNotConnected))
-	}
-	how()
-	c.wakeAll()
-	return nil
-}
-
-// Reset breaks the stream in the middle, as if both ends had received a TCP RST: what either end has not read is lost (but see
-// Manners.KeepUnread), and both fail with ECONNRESET. An end that is closed stays closed. Reset then Close is
-// what SetLinger(0) and Close do to a TCP connection.
-func (c *Conn) Reset() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.gotReset()
-	c.peer.gotReset()
-}
-
-// gotReset is the arrival of a RST at this end.
-func (c *Conn) gotReset() {
-	if c.closed {
-		return
-	}
-	c.reset = true
-	if !c.manners.KeepUnread {
-		c.in.ring.drop()
-	}
-	c.wakeAll()
-}
-
-func (c *Conn) wakeAll() {
-	c.in.changed.Broadcast()
-	c.out.changed.Broadcast()
-}
-
 // LocalAddr is the address of this end.
 func (c *Conn) LocalAddr() net.Addr { return c.local }
 
 // RemoteAddr is the address of the other end.
 func (c *Conn) RemoteAddr() net.Addr { return c.remote }
-
-// SetDeadline is SetReadDeadline and SetWriteDeadline.
-func (c *Conn) SetDeadline(t time.Time) error { return c.setDeadlines(t, true, true) }
-
-// SetReadDeadline bounds the Read that waits now and all later ones. A time in the past ends them at once, the zero time
-// lifts the bound, and a moved deadline lets I/O go on.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.setDeadlines(t, true, false) }
-
-// SetWriteDeadline is like SetReadDeadline, for Write.
-func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setDeadlines(t, false, true) }
-
-func (c *Conn) setDeadlines(t time.Time, read, write bool) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.counts.deadlines++
-	if c.closed {
-		return c.fail("set", net.ErrClosed)
-	}
-	if read {
-		c.readLimit.set(t, c.in.changed)
-	}
-	if write {
-		c.writeLimit.set(t, c.out.changed)
-	}
-	return nil
-}
 
 func (c *Conn) fail(op string, err error) error {
 	return &net.OpError{Op: op, Net: "pipe", Source: c.local, Addr: c.remote, Err: err}
