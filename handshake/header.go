@@ -1,0 +1,135 @@
+package handshake
+
+import (
+	"slices"
+	"strings"
+)
+
+// Header holds header fields under their canonical MIME names ("Sec-Websocket-Key"), as net/http does, so that an
+// http.Header converts to it. Several lines of one name are several values, in order.
+type Header = map[string][]string
+
+// spelled maps the canonical name to itself for names that come with nearly every handshake, to save their allocation.
+var spelled = func() map[string]string {
+	m := make(map[string]string)
+	for _, name := range []string{
+		"Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control", "Connection", "Content-Length",
+		"Content-Type", "Cookie", "Date", "Host", "Location", "Origin", "Pragma", "Sec-Fetch-Dest", "Sec-Fetch-Mode",
+		"Sec-Fetch-Site", "Sec-Websocket-Accept", "Sec-Websocket-Extensions", "Sec-Websocket-Key",
+		"Sec-Websocket-Protocol", "Sec-Websocket-Version", "Server", "Set-Cookie", "Upgrade", "User-Agent", "Vary",
+		"X-Forwarded-For", "X-Forwarded-Proto",
+	} {
+		m[name] = name
+	}
+	return m
+}()
+
+// canonical is the MIME form of a header name that is a token: capitals at the start and behind "-", else lower case.
+func canonical(name string) string {
+	var buf [64]byte
+	b := append(buf[:0], name...)
+	up, same := true, true
+	for i, c := range b {
+		if up && c >= 'a' && c <= 'z' {
+			b[i] = c - ('a' - 'A')
+		} else if !up {
+			b[i] = lower(c)
+		}
+		same = same && b[i] == c
+		up = c == '-'
+	}
+	if same {
+		return name
+	}
+	if s, ok := spelled[string(b)]; ok {
+		return s
+	}
+	return string(b)
+}
+
+// wireName is how we write a name: as given, but for the fields of RFC 6455, whose canonical MIME form is not the
+// spelling of the RFC. Names compare case-insensitively; some peers forget it.
+func wireName(name string) string {
+	const mime, rfc = "Sec-Websocket-", "Sec-WebSocket-"
+	if strings.HasPrefix(name, mime) {
+		return rfc + name[len(mime):]
+	}
+	return name
+}
+
+// parseFields cuts the field lines of a head that a HeadScanner let through; lines is how many there are.
+// All names and values are parts of s, so a header kept pins its head.
+func parseFields(s string, lines int) Header {
+	h := make(Header, lines)
+	values := make([]string, 0, lines)
+	for s != "" {
+		line, rest, _ := strings.Cut(s, "\r\n")
+		name, value, _ := strings.Cut(line, ":")
+		key := canonical(name)
+		if had, ok := h[key]; ok {
+			h[key] = append(had, trim(value))
+		} else {
+			n := len(values)
+			values = append(values, trim(value))
+			h[key] = values[n : n+1 : n+1]
+		}
+		s = rest
+	}
+	return h
+}
+
+// appendField appends one header line.
+func appendField(b []byte, name, value string) []byte {
+	b = append(append(b, name...), ": "...)
+	return append(append(b, value...), '\r', '\n')
+}
+
+// appendHeader appends a caller's fields sorted by name, the values of one name in order. White space around a value
+// goes, as every reader of the line would drop it (RFC 9112, section 5.1).
+func appendHeader(b []byte, h Header, skip func(key string) bool) []byte {
+	names := make([]string, 0, len(h))
+	for name := range h {
+		if !skip(canonical(name)) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		for _, v := range h[name] {
+			b = appendField(b, wireName(name), trim(v))
+		}
+	}
+	return b
+}
+
+// reserved reports whether a header belongs to the handshake or to the framing of HTTP, so that a caller's own would
+// double or contradict it (RFC 6455, sections 4.1, 11.3.3 and 11.3.4; RFC 9110, sections 7.6.1 and 8.6).
+func reserved(key string) bool {
+	switch key {
+	case "Upgrade", "Connection", "Content-Length", "Transfer-Encoding", "Trailer", "Te", "Expect",
+		"Keep-Alive", "Proxy-Connection", "Http2-Settings":
+		return true
+	}
+	return strings.HasPrefix(key, "Sec-Websocket-")
+}
+
+// checkHeader judges a caller's fields before they are written. The messages name the field and never show its value,
+// which may be a credential.
+func checkHeader(h Header) (place, msg string) {
+	for name, values := range h {
+		if !IsToken(name) {
+			return "RFC 9110, section 5.1", "header name is not a token"
+		}
+		if reserved(canonical(name)) {
+			return "RFC 6455, section 4.1", "header " + name + " belongs to the handshake and cannot be set"
+		}
+		if !allValid(values) {
+			return "RFC 9110, section 5.5", "value of header " + name + " holds a control byte"
+		}
+	}
+	return "", ""
+}
+
+func allValid(values []string) bool {
+	return !slices.ContainsFunc(values, func(v string) bool { return !ValidHeaderValue(v) })
+}
