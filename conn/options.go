@@ -1,0 +1,168 @@
+package conn
+
+import "time"
+
+// Defaults and limits, one constant each. [Options] overrides those that a
+// program may have reasons to change.
+const (
+	// defaultReadLimit bounds a message that is held in memory, in bytes after
+	// inflating: enough for nearly every protocol, little enough for 1,000 hostile
+	// peers on a small machine.
+	defaultReadLimit = 1 << 20
+
+	// defaultMaxFragments is the lowest power of two that lets 4 MiB arrive in
+	// fragments of 64 bytes and twice that.
+	defaultMaxFragments = 131_072
+
+	// defaultMinProgress is what an unfinished message must gain, in bytes, in any
+	// progressWindow in which a read waits for it: under 35 bytes/s nobody is
+	// honest.
+	defaultMinProgress = 1 << 10
+	progressWindow     = 30 * time.Second
+
+	// defaultPingInterval of silence sends a Ping: shorter than the idle timeouts
+	// of usual proxies (60 s). defaultPingTimeout more of it is death.
+	defaultPingInterval = 30 * time.Second
+	defaultPingTimeout  = 30 * time.Second
+
+	// pongPatience bounds a Ping behind data that nobody reads.
+	pongPatience = 30 * time.Second
+
+	// defaultCloseTimeout bounds an ending: a round trip and a drained buffer.
+	defaultCloseTimeout = 5 * time.Second
+
+	// defaultWriteTimeout is how long a socket may take nothing at all before its
+	// peer counts as gone.
+	defaultWriteTimeout = 10 * time.Second
+
+	// defaultQueueBytes is what Post holds for one connection, in framed bytes.
+	defaultQueueBytes = 256 << 10
+
+	// ticksPerInterval is how finely silence and progress are sampled: a Ping
+	// leaves at most a quarter of PingInterval late.
+	ticksPerInterval = 4
+
+	// highWater is what may be committed and unsent before a Write waits for room.
+	highWater = 64 << 10
+
+	// copyMax is the largest payload that is copied behind its header and so
+	// committed at once; a larger one is sent from the caller's memory.
+	copyMax = 16 << 10
+
+	// fragmentSize is the payload of a Writer's frames, except the last: one frame
+	// is one system call, and control frames pass between two of them.
+	fragmentSize = 16 << 10
+
+	// piece is how much of a large payload a foreign net.Conn is given at a time,
+	// so that the write timeout measures standing still and not size.
+	piece = 64 << 10
+
+	// maskStep is how much is copied and masked before the next part: it stays in
+	// the first-level cache.
+	maskStep = 16 << 10
+
+	// maxPongs may be queued behind a socket that takes nothing; then the newest
+	// one replaces the others (RFC 6455, section 5.5.3). Autobahn wants 10 in order.
+	maxPongs = 16
+
+	// drainMax is what a closing server takes off the socket without waiting, so
+	// that closing it sends no reset.
+	drainMax = 256 << 10
+)
+
+// Options change how a connection behaves. A nil *Options works; in every field
+// zero means the default and a negative number means off. A program may share
+// one Options between connections and must not change it afterwards.
+type Options struct {
+	// ReadLimit bounds a message that Read, ReadAppend and Messages hold in memory,
+	// in bytes after inflating. A larger one ends the connection with 1009.
+	// Default 1 MiB.
+	ReadLimit int64
+
+	// StreamLimit bounds a message that is read through Reader, in bytes after
+	// inflating. Default: none.
+	StreamLimit int64
+
+	// MaxFragments bounds the frames of one message. More of them end the
+	// connection with 1009. Default 131,072.
+	MaxFragments int
+
+	// MinProgress is how many bytes must arrive in any 30 s in which a read waits
+	// for the rest of a message; a slower peer is cut off. Default 1 KiB.
+	MinProgress int
+
+	// PingInterval of silence makes the connection send a Ping, and PingTimeout
+	// more of it ends the connection. Silence counts only while somebody reads.
+	// A Ping leaves at most a quarter of PingInterval late. Default 30 s each.
+	PingInterval time.Duration
+	PingTimeout  time.Duration
+
+	// CloseTimeout bounds every ending. It cannot be turned off. Default 5 s.
+	CloseTimeout time.Duration
+
+	// WriteTimeout is how long the socket may take nothing before writing ends.
+	// It is not the length of a call: a slow peer that takes bytes goes on.
+	// Default 10 s.
+	WriteTimeout time.Duration
+
+	// QueueBytes bounds what Post and PostPrepared hold, in framed bytes. Default
+	// 256 KiB.
+	QueueBytes int
+
+	// TrustText turns off the check that outgoing text is UTF-8 (RFC 6455, section
+	// 8.1). Set it only if every text comes from an encoder that makes nothing else.
+	TrustText bool
+
+	// OnEnd runs once when the connection has ended and its socket is closed, on a
+	// goroutine of its own, with what Err returns.
+	OnEnd func(c *Conn, err error)
+}
+
+// settings are Options with every default filled in; 0 means off.
+type settings struct {
+	readLimit    int64
+	streamLimit  int64
+	maxFragments int
+	minProgress  int64
+	pingInterval time.Duration
+	pingTimeout  time.Duration
+	closeTimeout time.Duration
+	writeTimeout time.Duration
+	queueBytes   int
+	trustText    bool
+	onEnd        func(c *Conn, err error)
+}
+
+func (o *Options) settings() settings {
+	if o == nil {
+		o = &Options{}
+	}
+	s := settings{
+		readLimit:    orDefault(o.ReadLimit, defaultReadLimit),
+		streamLimit:  orDefault(o.StreamLimit, 0),
+		maxFragments: orDefault(o.MaxFragments, defaultMaxFragments),
+		minProgress:  int64(orDefault(o.MinProgress, defaultMinProgress)),
+		pingInterval: orDefault(o.PingInterval, defaultPingInterval),
+		pingTimeout:  orDefault(o.PingTimeout, defaultPingTimeout),
+		closeTimeout: orDefault(o.CloseTimeout, defaultCloseTimeout),
+		writeTimeout: orDefault(o.WriteTimeout, defaultWriteTimeout),
+		queueBytes:   orDefault(o.QueueBytes, defaultQueueBytes),
+		trustText:    o.TrustText,
+		onEnd:        o.OnEnd,
+	}
+	if s.closeTimeout == 0 {
+		s.closeTimeout = defaultCloseTimeout
+	}
+	return s
+}
+
+// orDefault reads an option: zero is the default, negative is off.
+func orDefault[T int | int64 | time.Duration](v, def T) T {
+	switch {
+	case v == 0:
+		return def
+	case v < 0:
+		return 0
+	}
+	return v
+}
