@@ -2,6 +2,7 @@ package frame
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strconv"
 	"unicode/utf8"
@@ -143,13 +144,13 @@ func AppendClose(b []byte, c CloseCode, reason string) ([]byte, error) {
 	case c == CloseNoStatus && reason == "":
 		return b, nil
 	case c == CloseNoStatus:
-		return b, fmt.Errorf("websocket: a close frame without a code has no reason (RFC 6455, section 5.5.1)")
+		return b, errors.New("websocket: a close frame without a code has no reason (RFC 6455, section 5.5.1)")
 	case !c.Sendable():
 		return b, fmt.Errorf("websocket: close code %d must not be sent (RFC 6455, section 7.4)", uint16(c))
 	case len(reason) > MaxReason:
 		return b, fmt.Errorf("websocket: close reason is %d bytes, limit %d (RFC 6455, section 5.5)", len(reason), MaxReason)
 	case !utf8.ValidString(reason):
-		return b, fmt.Errorf("websocket: close reason is not UTF-8 (RFC 6455, section 5.5.1)")
+		return b, errors.New("websocket: close reason is not UTF-8 (RFC 6455, section 5.5.1)")
 	}
 	return append(binary.BigEndian.AppendUint16(b, uint16(c)), reason...), nil
 }

@@ -37,23 +37,17 @@ type UTF8 struct {
 // -1; or, if p cannot be part of UTF-8 text there, u itself and the index in p
 // of the first byte that no text can continue with (RFC 6455, section 8.1).
 func (u UTF8) Next(p []byte) (UTF8, int) {
-	state, i := uint64(u.state), 0
-	for ; len(p)-i >= block; i += block {
-		q := p[i : i+block : i+block]
-		if state == accept && ascii(q) {
-			continue
+	state, rest := uint64(u.state), p
+	for len(rest) > 0 {
+		if state == accept {
+			rest = rest[ascii(rest):]
 		}
+		q := rest[:min(block, len(rest))]
 		next := run(state, q)
 		if next == reject {
-			break // the loop below finds the place
+			return u, len(p) - len(rest) + impossible(state, q)
 		}
-		state = next
-	}
-	for ; i < len(p); i++ {
-		state = step(state, p[i])
-		if state == reject {
-			return u, i
-		}
+		state, rest = next, rest[len(q):]
 	}
 	return UTF8{state: uint8(state)}, -1
 }
@@ -61,27 +55,54 @@ func (u UTF8) Next(p []byte) (UTF8, int) {
 // Complete reports whether the text may end here: no code point is open.
 func (u UTF8) Complete() bool { return u.state == accept }
 
-// block is how many bytes are taken at a time: BenchmarkUTF8.
-const block = 32
+// block is how many bytes the automaton takes before ASCII is looked for again.
+const block = 64
 
-// ascii reports whether the block q holds no byte above 7F.
-func ascii(q []byte) bool {
-	_ = q[block-1]
-	w := binary.LittleEndian.Uint64(q[0:]) | binary.LittleEndian.Uint64(q[8:]) |
-		binary.LittleEndian.Uint64(q[16:]) | binary.LittleEndian.Uint64(q[24:])
-	return w&0x8080808080808080 == 0
+// ascii returns how many bytes of p, from its start and in steps of 8, are
+// below 80.
+func ascii(p []byte) int {
+	const high = 0x8080808080808080
+	q := p
+	for ; len(q) >= 32; q = q[32:] {
+		w := binary.LittleEndian.Uint64(q[0:]) | binary.LittleEndian.Uint64(q[8:]) |
+			binary.LittleEndian.Uint64(q[16:]) | binary.LittleEndian.Uint64(q[24:])
+		if w&high != 0 {
+			break
+		}
+	}
+	for len(q) >= 8 && binary.LittleEndian.Uint64(q)&high == 0 {
+		q = q[8:]
+	}
+	return len(p) - len(q)
 }
 
-// run returns the state after q; reject, once reached, stays.
+// run returns the state after q. Once reached, reject stays.
 func run(state uint64, q []byte) uint64 {
+	for ; len(q) >= 8; q = q[8:] { // twice as fast as the loop below: BenchmarkUTF8
+		state = rows[q[0]] >> (state & 63)
+		state = rows[q[1]] >> (state & 63)
+		state = rows[q[2]] >> (state & 63)
+		state = rows[q[3]] >> (state & 63)
+		state = rows[q[4]] >> (state & 63)
+		state = rows[q[5]] >> (state & 63)
+		state = rows[q[6]] >> (state & 63)
+		state = rows[q[7]] >> (state & 63)
+	}
 	for _, c := range q {
 		state = rows[c] >> (state & 63)
 	}
 	return state & 63
 }
 
-// step returns the state after the byte c.
-func step(state uint64, c byte) uint64 { return rows[c] >> (state & 63) & 63 }
+// impossible returns the index in q of the byte at which the automaton, being
+// in state before q, is stuck. There is one.
+func impossible(state uint64, q []byte) int {
+	i := 0
+	for ; state != reject; i++ {
+		state = rows[q[i]] >> (state & 63) & 63
+	}
+	return i - 1
+}
 
 func makeRows() (rows [256]uint64) {
 	set := func(from, c0, c1, to int) {
