@@ -32,7 +32,7 @@ func AppendResponse(b []byte, r *Request, protocol string, extensions string, h 
 	if extensions != "" {
 		b = appendField(b, "Sec-WebSocket-Extensions", extensions)
 	}
-	b = appendHeader(b, h, func(string) bool { return false })
+	b = appendHeader(b, h, "")
 	return append(b, "\r\n"...), nil
 }
 
@@ -79,7 +79,7 @@ func AppendRefusal(b []byte, status int, h Header, body string) []byte {
 	b = appendField(b, "X-Content-Type-Options", "nosniff")
 	b = appendField(b, "Content-Length", strconv.Itoa(len(body)))
 	b = appendField(b, "Connection", connection)
-	b = appendHeader(b, sound, func(string) bool { return false })
+	b = appendHeader(b, sound, "")
 	return append(append(b, "\r\n"...), body...)
 }
 

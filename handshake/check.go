@@ -58,28 +58,13 @@ func (r *Request) checkLine() error {
 	return nil
 }
 
-// checkHost: exactly one Host header with a valid value (RFC 9112, section 3.2). RFC 6455, section 4.2.1, step 2,
-// wants the server's authority in it, so an empty one is refused too.
+// checkHost: the Host header is well-formed (RFC 9112, section 3.2). RFC 6455, section 4.2.1, step 2, wants the
+// server's authority in it, so an empty one is refused too.
 func (r *Request) checkHost() error {
-	lines, ok := r.Header["Host"]
-	if ok && len(lines) != 1 || r.Host == "" {
-		return refusef(400, "RFC 9112, section 3.2", "request has %d Host headers with a value, want 1", countFilled(lines))
-	}
-	for _, h := range append(lines[:len(lines):len(lines)], r.Host) {
-		if _, ok := parseHost(h); !ok {
-			return refusef(400, "RFC 9112, section 3.2", "malformed Host header %q", cut(h))
-		}
+	if _, ok := parseHost(r.Host); !ok {
+		return refusef(400, "RFC 9112, section 3.2", "malformed Host header %q", cut(r.Host))
 	}
 	return nil
-}
-
-func countFilled(lines []string) (n int) {
-	for _, s := range lines {
-		if s != "" {
-			n++
-		}
-	}
-	return n
 }
 
 // checkBody: what follows the head is frames, so the request has no body. RFC 6455 does not say it; a body would be

@@ -95,9 +95,9 @@ func AppendExtensions(b []byte, exts []Extension) []byte {
 	return b
 }
 
-// undeclared gives the name of the first extension in answer that is not in the serialised offer, and of the first
-// that comes twice: two of the same kind would claim the same bits (RFC 6455, sections 4.1 and 9.1).
-func undeclared(answer []Extension, offered []Extension) (name string, twice bool) {
+// undeclared gives the name of the first extension in answer that was not offered, or that comes twice: two of the same
+// kind would claim the same bits (RFC 6455, sections 4.1 and 9.1). Empty if there is none.
+func undeclared(answer, offered []Extension) (name string, twice bool) {
 	for i, e := range answer {
 		if !named(offered, e.Name) {
 			return e.Name, false

@@ -84,12 +84,12 @@ func appendField(b []byte, name, value string) []byte {
 	return append(append(b, value...), '\r', '\n')
 }
 
-// appendHeader appends a caller's fields sorted by name, the values of one name in order. White space around a value
-// goes, as every reader of the line would drop it (RFC 9112, section 5.1).
-func appendHeader(b []byte, h Header, skip func(key string) bool) []byte {
+// appendHeader appends a caller's fields but skip, sorted by name, the values of one name in order. White space around
+// a value goes, as every reader of the line would drop it (RFC 9112, section 5.1).
+func appendHeader(b []byte, h Header, skip string) []byte {
 	names := make([]string, 0, len(h))
 	for name := range h {
-		if !skip(canonical(name)) {
+		if canonical(name) != skip {
 			names = append(names, name)
 		}
 	}

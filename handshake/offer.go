@@ -40,13 +40,13 @@ func AppendRequest(b []byte, u *URL, o *Offer) ([]byte, error) {
 	if o.Extensions != "" {
 		b = appendField(b, "Sec-WebSocket-Extensions", o.Extensions)
 	}
-	b = appendHeader(b, o.Header, func(key string) bool { return key == "Host" })
+	b = appendHeader(b, o.Header, "Host")
 	return append(b, "\r\n"...), nil
 }
 
 // host is the Host header to send: the caller's, which may come once, or that of the URL.
 func (o *Offer) host(u *URL) (string, error) {
-	hosts := []string{}
+	var hosts []string
 	for name, values := range o.Header {
 		if canonical(name) == "Host" {
 			hosts = append(hosts, values...)

@@ -118,6 +118,8 @@ func ValidOriginPattern(p string) error {
 func parsePattern(s string, secure bool) (p pattern, ok bool) {
 	scheme, rest, ok := strings.Cut(s, "://")
 	switch {
+	case s == "null": // an origin without a host, and not the host "null"
+		return p, false
 	case !ok:
 		rest, p.schemes = s, [2]string{"https", httpScheme(secure)}
 	case isScheme(scheme):
@@ -151,6 +153,10 @@ func (p pattern) match(o origin) bool {
 	if !p.wild {
 		return p.host.sameName(o.host)
 	}
+	// An address has no labels: *.0.0.1 does not cover 127.0.0.1.
+	if _, v4 := parseIPv4(o.host.name); v4 || o.host.v6 {
+		return false
+	}
 	labels, ok := strings.CutSuffix(o.host.name, "."+p.host.name)
-	return ok && !o.host.v6 && labels != "" && labels[0] != '.'
+	return ok && labels != "" && labels[0] != '.'
 }

@@ -9,7 +9,7 @@ type Request struct {
 	Target string // request-target: path and query as sent; absolute-form until Check
 	Proto  string // "HTTP/1.1"
 	Host   string // the Host header; Check puts the authority of an absolute-form target in its place
-	Header Header // all lines, canonical names. "Host" may be missing from it if Host is set
+	Header Header // all lines but Host, canonical names
 
 	// What net/http takes out of its header: the length of a body, -1 if it is not known, and the transfer codings.
 	ContentLength    int64
@@ -25,7 +25,8 @@ type Request struct {
 // ParseRequest parses the head of a request at the start of b and returns its length n, so that b[n:] is what the
 // client sent behind it. The error is [ErrShort] if b ends before the head does, or an *Error with status 400, 414,
 // 431 or 505 as soon as b shows it. Only the grammar and the caps are judged here; Check judges the handshake.
-// Nothing in r refers to b.
+// Exactly one Host line is
+// part of the grammar. Nothing in r refers to b.
 //
 // The grammar is RFC 9112 without the leniences it allows: lines end with CRLF, no empty line comes before the first,
 // no line is folded, no space stands before a colon, no control byte anywhere. The request-target is visible ASCII in
@@ -36,35 +37,37 @@ func ParseRequest(b []byte) (r *Request, n int, err error) {
 		return nil, 0, err
 	}
 	line, fields, _ := strings.Cut(string(b[:n-2]), "\r\n")
-	r, err = parseRequestLine(line)
-	if err != nil {
-		return nil, 0, err
-	}
+	first, _ := parseRequestLine(line) // the scanner has judged it
+	r = &first
 	r.Header = parseFields(fields, s.lines)
-	if hosts := r.Header["Host"]; len(hosts) > 0 {
-		r.Host = hosts[0]
+	// One Host line, no more and no less (RFC 9112, section 3.2). As in net/http it leaves the other fields.
+	hosts := r.Header["Host"]
+	if len(hosts) != 1 {
+		return nil, 0, refusef(400, "RFC 9112, section 3.2", "request has %d Host headers, want 1", len(hosts))
 	}
+	r.Host = hosts[0]
+	delete(r.Header, "Host")
 	return r, n, nil
 }
 
 // parseRequestLine reads method SP request-target SP HTTP-version (RFC 9112, section 3).
-func parseRequestLine(line string) (*Request, error) {
+func parseRequestLine(line string) (r Request, err error) {
 	method, rest, _ := strings.Cut(line, " ")
 	target, proto, ok := strings.Cut(rest, " ")
 	if !ok || !IsToken(method) {
-		return nil, refusef(400, "RFC 9112, section 3", "malformed request line %q", cut(line))
+		return r, refusef(400, "RFC 9112, section 3", "malformed request line %q", cut(line))
 	}
 	major, _, ok := version(proto)
 	if !ok {
-		return nil, refusef(400, "RFC 9112, section 2.3", "malformed HTTP version %q", cut(proto))
+		return r, refusef(400, "RFC 9112, section 2.3", "malformed HTTP version %q", cut(proto))
 	}
 	if major != 1 {
-		return nil, refusef(505, "RFC 9110, section 15.6.6", "HTTP version is %q, want HTTP/1.1", proto)
+		return r, refusef(505, "RFC 9110, section 15.6.6", "HTTP version is %q, want HTTP/1.1", proto)
 	}
 	if _, _, err := splitTarget(target); err != nil {
-		return nil, err
+		return r, err
 	}
-	return &Request{Method: method, Target: target, Proto: proto}, nil
+	return Request{Method: method, Target: target, Proto: proto}, nil
 }
 
 // splitTarget cuts a request-target into authority, empty in origin-form, and origin-form (RFC 9112, section 3.2).

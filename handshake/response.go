@@ -26,23 +26,21 @@ func ParseResponse(b []byte) (r *Response, n int, err error) {
 		return nil, 0, err
 	}
 	line, fields, _ := strings.Cut(string(b[:n-2]), "\r\n")
-	r, err = parseStatusLine(line)
-	if err != nil {
-		return nil, 0, err
-	}
+	first, _ := parseStatusLine(line) // the scanner has judged it
+	r = &first
 	r.Header = parseFields(fields, s.lines)
 	return r, n, nil
 }
 
 // parseStatusLine reads HTTP-version SP status-code SP [ reason-phrase ] (RFC 9112, section 4).
-func parseStatusLine(line string) (*Response, error) {
+func parseStatusLine(line string) (r Response, err error) {
 	proto, rest, _ := strings.Cut(line, " ")
 	code, phrase, _ := strings.Cut(rest, " ")
 	if _, _, ok := version(proto); !ok || len(code) != 3 || !digits(code) || code[0] == '0' {
-		return nil, failf("RFC 9112, section 4", "malformed status line %q", cut(line))
+		return r, failf("RFC 9112, section 4", "malformed status line %q", cut(line))
 	}
 	status, _ := strconv.Atoi(code)
-	return &Response{Status: status, Proto: proto, Reason: phrase}, nil
+	return Response{Status: status, Proto: proto, Reason: phrase}, nil
 }
 
 // Interim reports whether another response follows r on the connection: a 1xx other than 101, which a client skips

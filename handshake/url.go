@@ -67,7 +67,7 @@ func parseAuthority(s string, secure, show bool) (*URL, error) {
 	}
 	bare, zone, ok := cutZone(s)
 	h, valid := parseHost(bare)
-	if !ok || !valid || zone != "" && !h.v6 || h.port == 0 {
+	if !ok || !valid || h.port == 0 {
 		if !show {
 			s = "..."
 		}
@@ -158,7 +158,7 @@ func (u *URL) Resolve(location string) (*URL, error) {
 			return ParseURL("ws://" + rest)
 		case equalFold(scheme, "https"):
 			return ParseURL("wss://" + rest)
-		case IsToken(scheme):
+		case isScheme(scheme):
 			return ParseURL(location)
 		}
 	}
@@ -166,6 +166,7 @@ func (u *URL) Resolve(location string) (*URL, error) {
 	if err != nil {
 		return nil, failf("RFC 9110, section 10.2.2", "malformed base of a redirect")
 	}
+	// Never strip a fragment (RFC 6455, section 3).
 	next, err := base.Parse(location)
 	if err != nil || strings.IndexByte(location, '#') >= 0 {
 		return nil, failf("RFC 9110, section 10.2.2", "malformed location of a redirect")
@@ -174,7 +175,7 @@ func (u *URL) Resolve(location string) (*URL, error) {
 }
 
 // SameOrigin reports whether a and b have the same scheme, host and port (RFC 6454, section 5), so that credentials
-// for one may go to the other.
+// for one may go to the other. IPv6 literals compare as they are written.
 func SameOrigin(a, b *URL) bool {
 	return a.Secure == b.Secure && a.DialHost == b.DialHost && a.Port == b.Port
 }
