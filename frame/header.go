@@ -50,23 +50,17 @@ type Header struct {
 // HeaderLen returns the length of a header in bytes, 2 to 14, given the second
 // byte of it.
 func HeaderLen(b1 byte) int {
-	n := 2 + lengthLen(b1)
+	n := 2
+	switch b1 & formMask {
+	case form16:
+		n += 2
+	case form64:
+		n += 8
+	}
 	if b1&bitMask != 0 {
 		n += 4
 	}
 	return n
-}
-
-// lengthLen returns how many bytes of extended length follow the byte b1.
-func lengthLen(b1 byte) int {
-	switch b1 & formMask {
-	case form16:
-		return 2
-	case form64:
-		return 8
-	default:
-		return 0
-	}
 }
 
 // ParseHeader reads the header that b begins with; what is behind it in b is
@@ -84,84 +78,82 @@ func lengthLen(b1 byte) int {
 // is an *Error with code 1002. The Header is zero with any error. Whether the
 // RSV bits, the mask and the opcode are allowed here and now is not a question
 // of layout: the caller judges them.
-func ParseHeader(b []byte) (Header, error) {
+func ParseHeader(b []byte) (h Header, err error) {
 	if len(b) < 2 {
 		return Header{}, ErrShort
 	}
-	op, form := Opcode(b[0]&0x0f), b[1]&formMask
+	b0, b1 := b[0], b[1]
+	op, form := Opcode(b0&0x0f), b1&formMask
 	// 1. What two bytes tell, whatever length they announce.
-	if !op.Known() {
-		// An unknown opcode fails the connection (RFC 6455, section 5.2).
-		return Header{}, broken(CloseProtocolError, "5.2", "reserved "+op.String())
-	}
-	if op.IsControl() {
-		if err := judgeControl(op, b[0]&bitFin != 0, form); err != nil {
+	if !op.IsData() {
+		if err := judgeOpcode(op, b0&bitFin != 0, form); err != nil {
 			return Header{}, err
 		}
 	}
 	// 2. The length.
-	keyAt := 2 + lengthLen(b[1])
-	if len(b) < keyAt {
-		return Header{}, ErrShort
-	}
-	length, err := parseLength(form, b[2:])
-	if err != nil {
-		return Header{}, err
-	}
-	h := Header{
-		Fin:    b[0]&bitFin != 0,
-		RSV1:   b[0]&bitRSV1 != 0,
-		RSV2:   b[0]&bitRSV2 != 0,
-		RSV3:   b[0]&bitRSV3 != 0,
-		Opcode: op,
-		Masked: b[1]&bitMask != 0,
-		Length: length,
+	h.Length, b = int64(form), b[2:]
+	if form > MaxControlPayload {
+		if h.Length, b, err = parseLength(form, b); err != nil {
+			return Header{}, err
+		}
 	}
 	// 3. The key.
-	if h.Masked && copy(h.Key[:], b[keyAt:]) < len(h.Key) {
-		return Header{}, ErrShort
+	if b1&bitMask != 0 {
+		if len(b) < len(h.Key) {
+			return Header{}, ErrShort
+		}
+		h.Masked, h.Key = true, [4]byte(b)
 	}
+	h.Fin, h.Opcode = b0&bitFin != 0, op
+	h.RSV1, h.RSV2, h.RSV3 = b0&bitRSV1 != 0, b0&bitRSV2 != 0, b0&bitRSV3 != 0
 	return h, nil
 }
 
-// judgeControl holds a control frame against the two rules for all of them.
-func judgeControl(op Opcode, fin bool, form byte) error {
-	// Control frames must not be fragmented (RFC 6455, section 5.5).
-	if !fin {
+// judgeOpcode judges a frame that is not a data frame by its first two bytes.
+func judgeOpcode(op Opcode, fin bool, form byte) error {
+	switch {
+	case !op.Known():
+		// An unknown opcode fails the connection (RFC 6455, section 5.2).
+		return broken(CloseProtocolError, "5.2", "reserved "+op.String())
+	case !fin:
+		// Control frames must not be fragmented (RFC 6455, section 5.5).
 		return broken(CloseProtocolError, "5.5", op.String()+" frame is fragmented")
-	}
-	// Control frames carry 125 bytes or less (RFC 6455, section 5.5). The longer
-	// forms can say nothing legal: a short length in them is not minimal.
-	if form > MaxControlPayload {
+	case form > MaxControlPayload:
+		// Control frames carry 125 bytes or less (RFC 6455, section 5.5). The longer
+		// forms can say nothing legal: a short length in them is not minimal.
 		return broken(CloseProtocolError, "5.5", op.String()+" frame announces more than "+strconv.Itoa(MaxControlPayload)+" bytes")
+	default:
+		return nil
 	}
-	return nil
 }
 
-// parseLength reads the payload length; b holds all bytes that the form needs.
-func parseLength(form byte, b []byte) (int64, error) {
-	switch form {
-	case form16:
+// parseLength reads a length in one of the two longer forms and returns it with
+// the bytes behind it.
+func parseLength(form byte, b []byte) (int64, []byte, error) {
+	if form == form16 {
+		if len(b) < 2 {
+			return 0, nil, ErrShort
+		}
 		n := binary.BigEndian.Uint16(b)
 		// The minimal number of bytes must be used (RFC 6455, section 5.2).
 		if n < form16 {
-			return 0, broken(CloseProtocolError, "5.2", "payload length "+strconv.Itoa(int(n))+" is written in 16 bits")
+			return 0, nil, broken(CloseProtocolError, "5.2", "payload length "+strconv.Itoa(int(n))+" is written in 16 bits")
 		}
-		return int64(n), nil
-	case form64:
-		n := binary.BigEndian.Uint64(b)
-		// The most significant bit must be 0 (RFC 6455, section 5.2). Compared as
-		// it came: converted first, the number would be negative and seem small.
-		if n > math.MaxInt64 {
-			return 0, broken(CloseProtocolError, "5.2", "payload length "+strconv.FormatUint(n, 10)+" has its highest bit set")
-		}
-		if n <= math.MaxUint16 {
-			return 0, broken(CloseProtocolError, "5.2", "payload length "+strconv.FormatUint(n, 10)+" is written in 64 bits")
-		}
-		return int64(n), nil
-	default:
-		return int64(form), nil
+		return int64(n), b[2:], nil
 	}
+	if len(b) < 8 {
+		return 0, nil, ErrShort
+	}
+	n := binary.BigEndian.Uint64(b)
+	// The most significant bit must be 0 (RFC 6455, section 5.2). Compared as it
+	// came: converted first, the number would be negative and seem small.
+	if n > math.MaxInt64 {
+		return 0, nil, broken(CloseProtocolError, "5.2", "payload length "+strconv.FormatUint(n, 10)+" has its highest bit set")
+	}
+	if n <= math.MaxUint16 {
+		return 0, nil, broken(CloseProtocolError, "5.2", "payload length "+strconv.FormatUint(n, 10)+" is written in 64 bits")
+	}
+	return int64(n), b[8:], nil
 }
 
 // Append appends the encoding of h to b, the length in its shortest form, and
