@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/tidewire/websocket/frame"
 )
@@ -10,9 +11,9 @@ import (
 //
 //	Header  Payload*  End     Header  Payload*  End     ...
 //
-// Between Header and End a frame is open (InFrame). Between the End of a first
-// fragment and the End of the final one a message is open (InMessage); control
-// frames may pass meanwhile (RFC 6455, section 5.4).
+// Between Header and End a frame is open (InFrame). Between the Header of a
+// message's first frame and the End of its final one a message is open
+// (InMessage); control frames may pass between its frames (RFC 6455, section 5.4).
 type Inbound struct {
 	role         Role
 	rsv1         bool  // an extension gave RSV1 a meaning on first data frames
@@ -34,9 +35,11 @@ type Inbound struct {
 // NewInbound returns the machine for our role. rsv1 says that an agreed
 // extension marks compressed messages by RSV1; text of such a message is judged
 // after inflating, not here (RFC 7692, section 6). maxFragments bounds the frames
-// of one message; 0 means no bound.
+// of one message, empty ones too; 0 or less means no bound, and 2^31-1 is the
+// greatest there is.
 func NewInbound(role Role, rsv1 bool, maxFragments int) Inbound {
-	return Inbound{role: role, rsv1: rsv1, maxFragments: int32(maxFragments)}
+	bound := min(max(maxFragments, 0), math.MaxInt32)
+	return Inbound{role: role, rsv1: rsv1, maxFragments: int32(bound)}
 }
 
 // InFrame reports whether a header has passed whose frame has not ended.
@@ -54,14 +57,16 @@ func (in *Inbound) Opcode() frame.Opcode { return in.op }
 // Message is the opcode of the open message's first frame, 0 between messages.
 func (in *Inbound) Message() frame.Opcode { return in.message }
 
-// Compressed reports whether the open message came with RSV1.
+// Compressed reports whether the open message came with RSV1: false between
+// messages, so ask before End.
 func (in *Inbound) Compressed() bool { return in.packed }
 
 // Left is how many payload bytes of the open frame have not passed yet.
 func (in *Inbound) Left() int64 { return in.left }
 
 // Header judges the next frame by its header alone, so that a bad frame is
-// known before its payload is waited for. The *frame.Error names the rule.
+// known before its payload is waited for. h comes from [frame.ParseHeader], which
+// has judged what needs no state. The *frame.Error names the rule.
 func (in *Inbound) Header(h frame.Header) error {
 	if in.inFrame {
 		panic("websocket: internal error: a header inside a frame")

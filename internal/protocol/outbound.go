@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/tidewire/websocket/frame"
 )
@@ -10,7 +11,8 @@ import (
 var ErrCloseSent = errors.New("websocket: our Close is sent, nothing may follow it (RFC 6455, section 5.5.1)")
 
 // Outbound judges the frames that we are about to send and makes their headers.
-// The zero value is a server's.
+// The zero value is a server's. What it refuses is a mistake of ours and not of
+// the peer, so its errors are no *frame.Error.
 type Outbound struct {
 	Role   Role
 	inside bool // a message has begun and its final frame has not been asked for
@@ -30,8 +32,11 @@ func (out *Outbound) Data(op frame.Opcode, final bool, length int) (frame.Header
 	if out.closed {
 		return frame.Header{}, ErrCloseSent
 	}
-	if out.inside {
+	switch {
+	case out.inside:
 		op = frame.Continuation
+	case op != frame.Text && op != frame.Binary:
+		return frame.Header{}, fmt.Errorf("websocket: a message is text or binary, not %v (RFC 6455, section 5.6)", op)
 	}
 	out.inside = !final
 	return frame.Header{Fin: final, Opcode: op, Masked: out.Role == Client, Length: int64(length)}, nil
@@ -43,10 +48,23 @@ func (out *Outbound) Control(op frame.Opcode, length int) (frame.Header, error) 
 	if out.closed {
 		return frame.Header{}, ErrCloseSent
 	}
-	// The payload of a control frame is at most 125 bytes (RFC 6455, section 5.5).
-	if length > frame.MaxControlPayload {
-		return frame.Header{}, broken("5.5", "%v payload is %d bytes, limit %d", op, length, frame.MaxControlPayload)
+	if err := judgeControl(op, length); err != nil {
+		return frame.Header{}, err
 	}
 	out.closed = op == frame.Close
 	return frame.Header{Fin: true, Opcode: op, Masked: out.Role == Client, Length: int64(length)}, nil
+}
+
+func judgeControl(op frame.Opcode, length int) error {
+	switch {
+	case !op.IsControl() || !op.Known():
+		return fmt.Errorf("websocket: %v is not a control frame (RFC 6455, section 5.5)", op)
+	case length > frame.MaxControlPayload:
+		// The payload of a control frame is at most 125 bytes (RFC 6455, section 5.5).
+		return fmt.Errorf("websocket: %v payload is %d bytes, limit %d (RFC 6455, section 5.5)", op, length, frame.MaxControlPayload)
+	case op == frame.Close && length == 1:
+		// A Close has no body, or a code of two bytes first (RFC 6455, section 5.5.1).
+		return errors.New("websocket: close payload is 1 byte (RFC 6455, section 5.5.1)")
+	}
+	return nil
 }
