@@ -2,6 +2,7 @@ package wiretest
 
 import (
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,12 +12,10 @@ const lingering = time.Second
 // A Merger is a connection whose written bytes arrive together, see [Merge].
 type Merger struct {
 	wrapper
-	turn turn
-	size int
-
-	// Under turn.
-	held   []byte
-	closed bool
+	turn   turn
+	size   int
+	closed atomic.Bool
+	held   []byte // under turn
 }
 
 // Merge returns nc with large Writes: written bytes are held until at least n are there, or until Flush; n <= 0 means until
@@ -30,7 +29,7 @@ func Merge(nc net.Conn, n int) *Merger {
 func (m *Merger) Write(p []byte) (n int, err error) {
 	m.turn.lock()
 	defer m.turn.unlock()
-	if m.closed {
+	if m.closed.Load() {
 		return m.Conn.Write(p)
 	}
 	older := len(m.held)
@@ -81,12 +80,13 @@ func (m *Merger) CloseWrite() error {
 // Close delivers what is held, if the peer makes room for it within a second, and closes. While a Write waits, it closes at
 // once, as that Write is to fail.
 func (m *Merger) Close() error {
+	m.closed.Store(true)
 	if m.turn.tryLock() {
 		defer m.turn.unlock()
 		if len(m.held) > 0 && m.SetWriteDeadline(time.Now().Add(lingering)) == nil {
 			m.flush()
 		}
-		m.held, m.closed = nil, true
+		m.held = nil
 	}
 	return m.Conn.Close()
 }

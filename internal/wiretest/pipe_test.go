@@ -1,10 +1,12 @@
 package wiretest
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,4 +67,99 @@ func TestPastDeadlineWakesReader(t *testing.T) {
 			t.Fatalf("Read after the deadline was lifted = %d, %v; want 1, nil", n, err)
 		}
 	})
+}
+
+func TestDeadlineFiresAtItsTimeAndMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _ := Pipe(0)
+		start := time.Now()
+		a.SetReadDeadline(start.Add(time.Second))
+		a.SetReadDeadline(start.Add(time.Hour)) // the first timer must not count
+		_, err := a.Read(make([]byte, 1))
+		if took := time.Since(start); !errors.Is(err, os.ErrDeadlineExceeded) || took != time.Hour {
+			t.Errorf("Read = %v after %v; want a deadline error after 1h", err, took)
+		}
+		a.SetDeadline(time.Now().Add(time.Minute))
+		a.Close() // stops both timers
+		if err := a.SetDeadline(time.Time{}); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("SetDeadline after Close: %v", err)
+		}
+	})
+}
+
+// A callback that is already on its way when its deadline moves has no say.
+func TestLateTimerIsIgnored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := Pipe(0)
+		a.SetReadDeadline(time.Now().Add(time.Second))
+		a.mu.Lock()
+		time.Sleep(time.Second) // fake time: the callback has run, and waits for the mutex
+		a.readLimit.set(time.Time{}, a.in.changed)
+		a.mu.Unlock()
+		synctest.Wait()
+		b.Write([]byte("x"))
+		wantRead(t, a, "x", nil)
+	})
+}
+
+func TestWritesStayTogether(t *testing.T) {
+	a, b := Pipe(7)
+	var writers sync.WaitGroup
+	for i := range byte(8) {
+		writers.Go(func() { a.Write(bytes.Repeat([]byte{i}, 1000)) })
+	}
+	go func() { writers.Wait(); a.Close() }()
+	all, err := io.ReadAll(Split(b, Random(1, 5)))
+	if len(all) != 8000 || err != nil {
+		t.Fatalf("ReadAll = %d bytes, %v; want 8000, nil", len(all), err)
+	}
+	for i := 0; i < len(all); i += 1000 {
+		if bytes.Count(all[i:i+1000], all[i:i+1]) != 1000 {
+			t.Fatalf("the Write that begins at %d is mixed with another", i)
+		}
+	}
+}
+
+func TestRingKeepsOrderAtEverySizeAndWrap(t *testing.T) {
+	next := Random(7, 900)
+	for _, size := range []int{1, 2, 511, 512, 513, 1500, 5000} {
+		a, b := Pipe(size)
+		var in, out byte
+		for range 400 {
+			p := make([]byte, min(next(), size-b.Buffered()))
+			for i := range p {
+				p[i], in = in, in+1
+			}
+			if n, err := a.Write(p); n != len(p) || err != nil {
+				t.Fatalf("size %d: Write = %d, %v; want %d, nil", size, n, err, len(p))
+			}
+			if b.Buffered() == 0 {
+				continue
+			}
+			q := make([]byte, next())
+			n, _ := b.Read(q)
+			for _, got := range q[:n] {
+				if got != out {
+					t.Fatalf("size %d: byte %d, want %d", size, got, out)
+				}
+				out++
+			}
+		}
+	}
+}
+
+func TestSteadyFlowAllocatesNothing(t *testing.T) {
+	a, b := Pipe(0)
+	p := make([]byte, 3000)
+	if n := testing.AllocsPerRun(100, func() { a.Write(p); b.Read(p) }); n != 0 {
+		t.Errorf("%v allocations for a Write and a Read, want 0", n)
+	}
+}
+
+func TestAddrsAreReadable(t *testing.T) {
+	a, b := Pipe(0)
+	if a.LocalAddr().String() != "pipe:a" || a.RemoteAddr().String() != "pipe:b" || b.LocalAddr() != a.RemoteAddr() ||
+		b.RemoteAddr() != a.LocalAddr() || a.LocalAddr().Network() != "pipe" {
+		t.Errorf("a %v to %v, b %v to %v", a.LocalAddr(), a.RemoteAddr(), b.LocalAddr(), b.RemoteAddr())
+	}
 }

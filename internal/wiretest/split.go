@@ -9,10 +9,10 @@ import (
 // Fixed gives pieces of n bytes, for [Split] and [Chop].
 func Fixed(n int) func() int { return func() int { return n } }
 
-// Random gives pieces of 1 to most bytes, the same ones for the same seed.
+// Random gives pieces of 1 to most bytes, the same ones for the same seed. What it returns may be shared.
 func Random(seed uint64, most int) func() int {
 	r := rand.New(rand.NewPCG(seed, seed))
-	return func() int { return 1 + r.IntN(most) }
+	return oneAtATime(func() int { return 1 + r.IntN(most) })
 }
 
 // Split returns nc with small Reads: each returns at most sizes() bytes, and at least 1 is asked for. Calls of sizes never overlap.
