@@ -41,9 +41,6 @@ func (l *Listener) Dial(ctx context.Context) (*Conn, error) {
 	}
 	name := Addr(fmt.Sprintf("pipe:client-%d", l.dialed.Add(1)))
 	client, server := pipe(l.size, name, l.addr)
-	if l.isClosed() {
-		return nil, l.refuse()
-	}
 	select {
 	case l.queue <- server:
 	case <-l.closed:
@@ -51,7 +48,7 @@ func (l *Listener) Dial(ctx context.Context) (*Conn, error) {
 	case <-ctx.Done():
 		return nil, l.fail("dial", ctx.Err())
 	}
-	if l.isClosed() { // perhaps after Close had emptied the queue
+	if l.isClosed() { // select may choose the queue all the same, and Close may have emptied it before
 		l.abandon()
 		return nil, l.refuse()
 	}

@@ -115,11 +115,8 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.counts.writes++
-	// 1. Our turn: a Write's bytes stay together.
+	// 1. Our turn: a Write's bytes stay together. What would fail us ends the Write before us too.
 	for c.out.writing {
-		if err := c.cannotWrite(); err != nil {
-			return 0, err
-		}
 		c.out.changed.Wait()
 	}
 	c.out.writing = true

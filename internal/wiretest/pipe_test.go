@@ -19,6 +19,9 @@ func TestPipeCarriesBytesBothWays(t *testing.T) {
 			t.Fatalf("Write = %d, %v; want 5, nil", n, err)
 		}
 		p := make([]byte, 10)
+		if n, err := end[1].Read(nil); n != 0 || err != nil {
+			t.Fatalf("Read(nil) = %d, %v; want 0, nil", n, err)
+		}
 		if n, err := end[1].Read(p); string(p[:n]) != "hello" || err != nil {
 			t.Fatalf("Read = %q, %v; want hello", p[:n], err)
 		}
