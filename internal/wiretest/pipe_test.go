@@ -96,7 +96,7 @@ func TestLateTimerIsIgnored(t *testing.T) {
 		a, b := Pipe(0)
 		a.SetReadDeadline(time.Now().Add(time.Second))
 		a.mu.Lock()
-		time.Sleep(time.Second) // fake time: the callback has run, and waits for the mutex
+		<-time.After(time.Second) // fake time: the callback has run, and waits for the mutex
 		a.readLimit.set(time.Time{}, a.in.changed)
 		a.mu.Unlock()
 		synctest.Wait()
