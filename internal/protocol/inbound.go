@@ -51,6 +51,9 @@ func (in *Inbound) InControl() bool { return in.control }
 // InMessage reports whether a message has begun and not ended.
 func (in *Inbound) InMessage() bool { return in.message != 0 }
 
+// Final reports whether the open frame has FIN: no frame of its message follows.
+func (in *Inbound) Final() bool { return in.fin }
+
 // Opcode is that of the open frame.
 func (in *Inbound) Opcode() frame.Opcode { return in.op }
 
