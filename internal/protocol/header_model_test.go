@@ -155,7 +155,7 @@ func compareWithModel(t *testing.T, in Inbound, cell, b0, b1 byte) {
 // that length makes of before.
 func opened(in, before Inbound, b0 byte, length int64) bool {
 	op := frame.Opcode(b0 & 0xF)
-	if !in.InFrame() || in.Opcode() != op || in.Left() != length {
+	if !in.InFrame() || in.Opcode() != op || in.Left() != length || in.Final() != (b0&0x80 != 0) {
 		return false
 	}
 	switch op {
