@@ -1,0 +1,81 @@
+package server
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/tidewire/websocket/conn"
+)
+
+// Defaults and limits of the opening handshake, one constant each.
+const (
+	// defaultHandshakeTimeout is for the whole of TLS, the request's head and our answer. A browser's request is one
+	// segment, so it is for three slow round trips and a busy machine.
+	defaultHandshakeTimeout = 10 * time.Second
+
+	// firstRead is the room for a request's head, in bytes, before it grows: a browser's is about 600 bytes.
+	firstRead = 1 << 10
+
+	// lingerTime and lingerBytes bound what is read and thrown away behind a refusal, so that closing the socket sends
+	// no reset that destroys the refusal before the client has read it (RFC 9112, section 9.6).
+	lingerTime  = time.Second
+	lingerBytes = 32 << 10
+)
+
+// Options say how connections are accepted. A nil *Options works; in every field zero means the default. A program may
+// share one Options between handlers and must not change it afterwards.
+type Options struct {
+	// Conn are the options of the connections.
+	Conn *conn.Options
+
+	// Subprotocols are those that the server speaks, its favourite first. The first one that the client offers is
+	// chosen; if there is none, the connection opens without a subprotocol, see [conn.Conn.Subprotocol].
+	Subprotocols []string
+
+	// Origins are patterns of origins that may connect, beside the server's own (same scheme, host and port), such as
+	// "https://example.com" or "https://*.example.com"; "null" stands for pages without an origin. Behind a proxy that
+	// ends TLS the server's own scheme is http and the page's is https: name the origin here then. With a malformed
+	// pattern every request is answered with 500. See [handshake.ValidOriginPattern].
+	Origins []string
+
+	// InsecureSkipOriginCheck lets pages of any origin connect, with the cookies that the browser has for this server
+	// (RFC 6455, section 10.2). It is safe only if nothing depends on who the user of the browser is.
+	InsecureSkipOriginCheck bool
+
+	// Authorize is asked last, about a request that is otherwise accepted, and before anything has been sent. r is the
+	// request, h the header of the response: what Authorize sets there goes out with the 101 or with the refusal.
+	// An error refuses: a *[Refusal] with its status, a *[handshake.Error] with its own, any other with 403 and
+	// without its text. Upgrade, or UpgradeConn, then returns that error.
+	//
+	// Under Upgrade and Handler r is the request of net/http and h the header of its ResponseWriter. Under UpgradeConn
+	// r is made for Authorize from the request's head; its context is context.Background.
+	Authorize func(r *http.Request, h http.Header) error
+
+	// HandshakeTimeout bounds UpgradeConn from its call to the open connection: TLS, the request's head, Authorize and
+	// our answer. Under Upgrade and Handler reading the head is the business of http.Server (see
+	// http.Server.ReadHeaderTimeout), and HandshakeTimeout bounds the writing of the 101. Default 10 s; negative
+	// means off.
+	HandshakeTimeout time.Duration
+
+	// Group, if it is not nil, has the connections as its members.
+	Group *Group
+}
+
+// orDefault makes a nil *Options an empty one.
+func (o *Options) orDefault() *Options {
+	if o == nil {
+		return &Options{}
+	}
+	return o
+}
+
+// timeout is HandshakeTimeout with its default filled in; 0 means off.
+func (o *Options) timeout() time.Duration {
+	switch {
+	case o.HandshakeTimeout == 0:
+		return defaultHandshakeTimeout
+	case o.HandshakeTimeout < 0:
+		return 0
+	}
+	return o.HandshakeTimeout
+}

@@ -1,0 +1,229 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tidewire/websocket/conn"
+	"github.com/tidewire/websocket/handshake"
+)
+
+// UpgradeConn reads an opening handshake from a socket that has just been accepted, answers it, and makes a connection
+// of it, without net/http. It returns the request too. Bytes that arrived behind the request are not lost.
+//
+// UpgradeConn owns nc: on an error it has closed it. If the request cannot be accepted, the client has got a complete
+// HTTP response, and the error is a *[handshake.Error] or what [Options.Authorize] returned: 408 if the request was not
+// there within HandshakeTimeout, 431 or 414 if it passed the limits of [handshake.HeadScanner] (32 KiB in all), and what
+// [Upgrade] answers too. If the socket failed or the client went, the error is that of the socket. A panic of Authorize
+// closes nc and goes on.
+//
+// If nc is a *[tls.Conn], its handshake is made first, within the same time (RFC 6455, section 4.2.2, step 1).
+func UpgradeConn(nc net.Conn, o *Options) (*conn.Conn, *handshake.Request, error) {
+	u := &upgrade{nc: nc, options: o.orDefault()}
+	opened := false
+	defer func() {
+		u.unbind()
+		if !opened {
+			nc.Close()
+		}
+	}()
+	u.bind(u.options.timeout())
+	c, err := u.run()
+	if err != nil {
+		return nil, nil, err
+	}
+	opened = true
+	return c, u.req, nil
+}
+
+// upgrade is an opening handshake on a socket.
+type upgrade struct {
+	nc      net.Conn
+	options *Options
+	timer   *time.Timer // closes nc in time if nc has no deadlines; else nil
+	in      []byte      // in[:head]  the request's head | in[head:]  what came behind it
+	head    int
+	req     *handshake.Request
+}
+
+func (u *upgrade) run() (*conn.Conn, error) {
+	if err := u.secure(); err != nil {
+		return nil, err
+	}
+	if err := u.read(); err != nil {
+		if broken := (*handshake.Error)(nil); errors.As(err, &broken) {
+			u.refuse(u.nc, err, nil)
+		}
+		return nil, err
+	}
+	header := make(http.Header)
+	state := tlsState(u.nc)
+	v, err := u.options.judge(question{
+		req:    u.req,
+		secure: state != nil,
+		remote: remoteAddr(u.nc),
+		http:   func() *http.Request { return toHTTP(u.req, remoteAddr(u.nc), state) },
+		header: header,
+	})
+	if err != nil {
+		u.refuse(u.nc, err, header)
+		return nil, err
+	}
+	return u.options.open(u.nc, v, u.in[u.head:], nil)
+}
+
+// bind gives what follows d of time; 0 is no limit.
+func (u *upgrade) bind(d time.Duration) {
+	u.unbind()
+	if d > 0 && u.nc.SetDeadline(time.Now().Add(d)) != nil {
+		u.timer = time.AfterFunc(d, func() { u.nc.Close() })
+	}
+}
+
+func (u *upgrade) unbind() {
+	if u.timer != nil {
+		u.timer.Stop()
+	}
+}
+
+// secure makes the TLS handshake, if nc is to have one.
+func (u *upgrade) secure() error {
+	t, ok := u.nc.(interface{ HandshakeContext(context.Context) error })
+	if !ok {
+		return nil
+	}
+	err := t.HandshakeContext(context.Background()) // bounded by the deadline of nc
+	if err == nil {
+		return nil
+	}
+	if plain := (tls.RecordHeaderError{}); errors.As(err, &plain) && plain.Conn != nil && isHTTP(plain.RecordHeader) {
+		// A client that speaks HTTP gets an answer in HTTP, below TLS.
+		err := &handshake.Error{Status: 400, Place: "RFC 6455, section 4.2.2", Msg: "request without TLS on a port with TLS"}
+		u.refuse(plain.Conn, err, nil)
+		return err
+	}
+	return fmt.Errorf("websocket: TLS handshake: %w", err)
+}
+
+// isHTTP reports whether the first bytes of a client look like a request line.
+func isHTTP(start [5]byte) bool {
+	method, _, ok := strings.Cut(string(start[:]), " ")
+	if !ok {
+		method = string(start[:])
+	}
+	return method != "" && strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}
+
+// read collects the request's head. Each byte is looked at when it arrives, and only then.
+func (u *upgrade) read() error {
+	var scanner handshake.HeadScanner
+	u.in = make([]byte, 0, firstRead)
+	for {
+		u.in = slices.Grow(u.in, 1) // doubles; the scanner stops at MaxHead
+		n, readErr := u.nc.Read(u.in[len(u.in):cap(u.in)])
+		u.in = u.in[:len(u.in)+n]
+		switch _, err := scanner.Scan(u.in); {
+		case err == nil:
+			u.req, u.head, err = handshake.ParseRequest(u.in)
+			return err
+		case err != handshake.ErrShort:
+			return err
+		case readErr != nil:
+			return u.cutShort(readErr)
+		}
+	}
+}
+
+// cutShort is the error of a head that ends too early.
+func (u *upgrade) cutShort(err error) error {
+	closedByTimer := u.timer != nil && !u.timer.Stop()
+	if ne := net.Error(nil); closedByTimer || errors.As(err, &ne) && ne.Timeout() {
+		return &handshake.Error{
+			Status: http.StatusRequestTimeout,
+			Place:  "RFC 9110, section 15.5.9",
+			Msg:    fmt.Sprintf("the request was not complete within %v", u.options.timeout()),
+		}
+	}
+	if err == io.EOF && len(u.in) > 0 {
+		return &handshake.Error{Status: http.StatusBadRequest, Place: "RFC 9112, section 8", Msg: "the request ends in its head"}
+	}
+	return fmt.Errorf("websocket: reading the request of the handshake: %w", err)
+}
+
+// refuse writes the complete response that refuses with err to nc, which the caller closes.
+func (u *upgrade) refuse(nc net.Conn, err error, header http.Header) {
+	status, more, body := answer(err)
+	h := make(handshake.Header)
+	for _, fields := range []handshake.Header{header, more} {
+		for name, values := range fields {
+			h[http.CanonicalHeaderKey(name)] = values
+		}
+	}
+	// A server with a clock dates its answers (RFC 9110, section 6.6.1).
+	h["Date"] = []string{time.Now().UTC().Format(http.TimeFormat)}
+	u.bind(lingerTime)
+	nc.Write(handshake.AppendRefusal(nil, status, h, body)) // the client has gone if it fails; err tells the caller enough
+	if status != http.StatusRequestTimeout {                // a client that is too slow gets no more time
+		linger(nc)
+	}
+}
+
+// linger ends our side and reads what the client still sends, so that the socket can be closed without a reset.
+func linger(nc net.Conn) {
+	half, ok := nc.(interface{ CloseWrite() error })
+	if ok && half.CloseWrite() == nil {
+		io.CopyN(io.Discard, nc, lingerBytes)
+	}
+}
+
+// tlsState is nil if nc is without TLS.
+func tlsState(nc net.Conn) *tls.ConnectionState {
+	t, ok := nc.(interface{ ConnectionState() tls.ConnectionState })
+	if !ok {
+		return nil
+	}
+	state := t.ConnectionState()
+	return &state
+}
+
+// remoteAddr is the client's address as net/http writes it.
+func remoteAddr(nc net.Conn) string {
+	if addr := nc.RemoteAddr(); addr != nil {
+		return addr.String()
+	}
+	return ""
+}
+
+// toHTTP makes the request for Authorize, as net/http would have. r has been checked.
+func toHTTP(r *handshake.Request, remote string, state *tls.ConnectionState) *http.Request {
+	header := make(http.Header, len(r.Header))
+	for name, values := range r.Header {
+		if name != "Host" { // net/http has it in a field of its own
+			header[name] = values
+		}
+	}
+	path, query, asked := strings.Cut(r.Target, "?")
+	plain, _ := url.PathUnescape(path) // Check has looked at the escapes
+	return &http.Request{
+		Method:     r.Method,
+		URL:        &url.URL{Path: plain, RawPath: path, RawQuery: query, ForceQuery: asked && query == ""},
+		Proto:      r.Proto,
+		ProtoMajor: 1, // of the version, "HTTP/1.1", Check lets no other major pass
+		ProtoMinor: int(r.Proto[len("HTTP/1.")] - '0'),
+		Header:     header,
+		Body:       http.NoBody,
+		Host:       r.Host,
+		RemoteAddr: remote,
+		RequestURI: r.Target,
+		TLS:        state,
+	}
+}

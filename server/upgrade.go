@@ -1,0 +1,109 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/tidewire/websocket/conn"
+	"github.com/tidewire/websocket/handshake"
+)
+
+// Upgrade answers an opening handshake that net/http has read, and makes a connection of it. If the request cannot be
+// accepted, a complete HTTP response has been written when Upgrade returns, and the error, a *[handshake.Error] or what
+// [Options.Authorize] returned, says why; the handler has only to return. If the client goes while it is
+// answered, the error is that of the socket.
+//
+// w may be wrapped by middleware: it must be an [http.Hijacker] or have an Unwrap method that leads to one. What is set
+// in w.Header() goes out with the 101, but a field that belongs to the handshake (Connection, Sec-WebSocket-Accept...)
+// is an error, and so is a value with a line break; they are answered with 500. The deadlines of the http.Server are lifted, and frames
+// that the client sent behind its request are not lost.
+//
+// The connection belongs to the caller, who must close it. http.Server.Shutdown does not know it: see [Group]. A
+// goroutine that net/http started has a grown stack, about 8 KiB, which it keeps while it serves the connection;
+// [Handler] serves on a small one.
+func Upgrade(w http.ResponseWriter, r *http.Request, o *Options) (*conn.Conn, error) {
+	o = o.orDefault()
+	v, err := o.judge(ask(w, r))
+	if err != nil {
+		refuse(w, r, err)
+		return nil, err
+	}
+	return o.hijack(w, r, v, nil)
+}
+
+func ask(w http.ResponseWriter, r *http.Request) question {
+	return question{
+		req:    fromHTTP(r),
+		secure: r.TLS != nil,
+		remote: r.RemoteAddr,
+		http:   func() *http.Request { return r },
+		header: w.Header(),
+	}
+}
+
+// fromHTTP is the request for package handshake. net/http takes Host, Content-Length and Transfer-Encoding out of the
+// header, and has refused a request with two Hosts.
+func fromHTTP(r *http.Request) *handshake.Request {
+	target := r.RequestURI
+	if target == "" { // not made by http.Server
+		target = r.URL.RequestURI()
+	}
+	return &handshake.Request{
+		Method:           r.Method,
+		Target:           target,
+		Proto:            r.Proto,
+		Host:             r.Host,
+		Header:           r.Header,
+		ContentLength:    r.ContentLength,
+		TransferEncoding: r.TransferEncoding,
+	}
+}
+
+// hijack takes the socket from net/http, writes the 101 and makes the connection.
+func (o *Options) hijack(w http.ResponseWriter, r *http.Request, v verdict, onEnd func(*conn.Conn, error)) (*conn.Conn, error) {
+	nc, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		v.place.giveUp()
+		err := &handshake.Error{
+			Status: http.StatusInternalServerError,
+			Place:  "RFC 6455, section 4.2.2",
+			Msg:    fmt.Sprintf("%T cannot give the connection away: %v", w, err),
+		}
+		refuse(w, r, err)
+		return nil, err
+	}
+	if timeout := o.timeout(); timeout > 0 {
+		nc.SetDeadline(time.Now().Add(timeout)) // of no importance if nc has no deadlines: a head fits every socket
+	}
+	var behind []byte
+	if rw != nil {
+		behind, _ = rw.Reader.Peek(rw.Reader.Buffered())
+	}
+	return o.open(nc, v, behind, onEnd)
+}
+
+// open writes the 101 to nc and makes the connection. It owns nc and the place.
+func (o *Options) open(nc net.Conn, v verdict, behind []byte, onEnd func(*conn.Conn, error)) (*conn.Conn, error) {
+	if _, err := nc.Write(v.head); err != nil {
+		v.place.giveUp()
+		nc.Close()
+		return nil, fmt.Errorf("websocket: writing the response of the handshake: %w", err)
+	}
+	end := func(c *conn.Conn, err error) {
+		v.place.leave(c)
+		if onEnd != nil {
+			onEnd(c, err)
+		}
+	}
+	// New lifts the deadline, and whatever http.Server had set.
+	setup := conn.Setup{
+		Role:        conn.Server,
+		Subprotocol: v.protocol,
+		Buffered:    behind,
+		OnEnd:       end,
+		Wheel:       v.place.wheel(),
+	}
+	return v.place.join(func() *conn.Conn { return conn.New(nc, setup, o.Conn) }), nil
+}
