@@ -70,10 +70,8 @@ func (r *Request) checkHost() error {
 // checkBody: what follows the head is frames, so the request has no body. RFC 6455 does not say it; a body would be
 // parsed as frames by one hop and as a body by another.
 func (r *Request) checkBody() error {
-	for _, v := range r.Header["Content-Length"] {
-		if v == "" || strings.Trim(v, "0") != "" {
-			return refusef(400, "RFC 9110, section 9.3.1", "Content-Length is %q in an opening handshake, want none", cut(v))
-		}
+	if v := r.Header["Content-Length"]; len(v) > 1 || len(v) == 1 && (v[0] == "" || strings.Trim(v[0], "0") != "") {
+		return refusef(400, "RFC 9110, section 9.3.1", "Content-Length is %q in an opening handshake, want none", cut(strings.Join(v, ", ")))
 	}
 	_, coded := r.Header["Transfer-Encoding"]
 	if r.ContentLength != 0 || coded || len(r.TransferEncoding) > 0 {

@@ -66,7 +66,7 @@ func TestCheckAccepts(t *testing.T) {
 		with(good(), "Sec-Websocket-Version", " 13 "),
 		with(good(), "Sec-Websocket-Protocol", "a", "b,,c"),
 		with(good(), "Content-Length", "0"),
-		with(good(), "Content-Length", "0", "00"),
+		with(good(), "Content-Length", "000"),
 	} {
 		if err := r.Check(); err != nil {
 			t.Errorf("%s %v: %v", r.Proto, r.Header, err)
@@ -102,6 +102,7 @@ var refusals = []struct {
 	{"chunked taken out", func(r *Request) { r.TransferEncoding = []string{"chunked"} }, 400},
 	{"length 5", func(r *Request) { with(r, "Content-Length", "5") }, 400},
 	{"lengths disagree", func(r *Request) { with(r, "Content-Length", "0", "5") }, 400},
+	{"lengths agree", func(r *Request) { with(r, "Content-Length", "0", "0") }, 400},
 	{"length list", func(r *Request) { with(r, "Content-Length", "0, 0") }, 400},
 	{"length signed", func(r *Request) { with(r, "Content-Length", "+0") }, 400},
 	{"length negative", func(r *Request) { with(r, "Content-Length", "-0") }, 400},
