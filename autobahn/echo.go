@@ -1,0 +1,32 @@
+package autobahn
+
+import (
+	"context"
+
+	"github.com/tidewire/websocket"
+)
+
+// maxMessage is the largest message that the suite sends, in bytes.
+const maxMessage = 16 << 20
+
+// Options are the connection options of both endpoints: the defaults, but for
+// messages as large as the suite's largest.
+func Options() *websocket.Options {
+	return &websocket.Options{ReadLimit: maxMessage}
+}
+
+// Echo answers every message of c with itself until the connection ends, and
+// returns what ended it.
+func Echo(ctx context.Context, c *websocket.Conn) error {
+	var buf []byte
+	for {
+		t, p, err := c.ReadAppend(ctx, buf[:0])
+		if err != nil {
+			return err
+		}
+		if err := c.Write(ctx, t, p); err != nil {
+			return err
+		}
+		buf = p
+	}
+}

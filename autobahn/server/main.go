@@ -1,0 +1,56 @@
+// Command server is the server under test of the Autobahn suite: it echoes every
+// message and prints the address it listens on when it is ready.
+//
+//	go run ./autobahn/server -addr 127.0.0.1:9001 [-cert cert.pem -key key.pem]
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+
+	"github.com/tidewire/websocket"
+	"github.com/tidewire/websocket/autobahn"
+)
+
+func main() {
+	log.SetFlags(0)
+	addr := flag.String("addr", "127.0.0.1:9001", "address to listen on; port 0 takes a free one")
+	cert := flag.String("cert", "", "certificate file (PEM): serve wss")
+	key := flag.String("key", "", "key file (PEM) of the certificate")
+	flag.Parse()
+
+	ln, scheme, err := listen(*addr, *cert, *key)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("listening on %s://%s\n", scheme, ln.Addr())
+	log.Fatal(http.Serve(ln, websocket.Handler(echo, &websocket.ServerOptions{Conn: autobahn.Options()})))
+}
+
+// listen opens addr, behind our own TLS when there is a certificate.
+func listen(addr, cert, key string) (ln net.Listener, scheme string, err error) {
+	ln, err = net.Listen("tcp", addr)
+	if err != nil || cert == "" && key == "" {
+		return ln, "ws", err
+	}
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		return nil, "", err
+	}
+	return tls.NewListener(ln, &tls.Config{
+		Certificates: []tls.Certificate{pair},
+		MinVersion:   tls.VersionTLS12,
+		NextProtos:   []string{"http/1.1"},
+	}), "wss", nil
+}
+
+// echo forgets how the connection ended: that is the suite's to judge.
+func echo(ctx context.Context, c *websocket.Conn, _ *http.Request) error {
+	autobahn.Echo(ctx, c)
+	return nil
+}
