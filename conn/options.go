@@ -53,9 +53,9 @@ const (
 	// is one system call, and control frames pass between two of them.
 	fragmentSize = 16 << 10
 
-	// piece is how much of a large payload a foreign net.Conn is given at a time,
+	// piece is how much a foreign net.Conn is given at a time: one TLS record,
 	// so that the write timeout measures standing still and not size.
-	piece = 64 << 10
+	piece = 16 << 10
 
 	// maskStep is how much is copied and masked before the next part: it stays in
 	// the first-level cache.

@@ -1,0 +1,63 @@
+package conn
+
+import "sync"
+
+// buffer is pooled memory. Its users set len(b); cap(b) is one of the classes,
+// or more, and then the pool does not take it back.
+type buffer struct{ b []byte }
+
+const (
+	smallBuffer = 4 << 10  // what a read starts with
+	midBuffer   = 16 << 10 // a fragment
+	bigBuffer   = 64 << 10 // the largest that is ever pooled
+)
+
+var pools = [3]struct {
+	size int
+	pool sync.Pool
+}{
+	{size: smallBuffer}, {size: midBuffer}, {size: bigBuffer},
+}
+
+// getBuffer returns an empty buffer with room for n bytes.
+func getBuffer(n int) *buffer {
+	for i := range pools {
+		p := &pools[i]
+		if n > p.size {
+			continue
+		}
+		if b, ok := p.pool.Get().(*buffer); ok {
+			return b
+		}
+		return &buffer{b: make([]byte, 0, p.size)}
+	}
+	return &buffer{b: make([]byte, 0, n)}
+}
+
+// putBuffer gives a buffer back; nil is fine. Nobody may hold its bytes.
+func putBuffer(b *buffer) {
+	if b == nil {
+		return
+	}
+	poison(b.b[:cap(b.b)])
+	b.b = b.b[:0]
+	for i := range pools {
+		if cap(b.b) == pools[i].size {
+			pools[i].pool.Put(b)
+		}
+	}
+}
+
+// reserve returns b, or a larger copy of it, with room for n more bytes.
+func reserve(b *buffer, n int) *buffer {
+	switch {
+	case b == nil:
+		return getBuffer(n)
+	case cap(b.b)-len(b.b) >= n:
+		return b
+	}
+	larger := getBuffer(max(len(b.b)+n, min(2*cap(b.b), 2*bigBuffer)))
+	larger.b = append(larger.b, b.b...)
+	putBuffer(b)
+	return larger
+}

@@ -1,0 +1,85 @@
+package conn
+
+// message is where the payload of one message goes: b[base:].
+//
+// Its memory grows with the bytes that arrived, never with the length that a
+// header claims: by what is there already, at least smallBuffer, and never past
+// the read limit. So its peak, while it is copied, stays below twice the limit.
+type message struct {
+	b      []byte
+	base   int
+	caller bool    // b is the caller's memory
+	lend   bool    // b may be the pool's, because it is only lent
+	pooled *buffer // which is this one
+}
+
+// room returns memory for payload of the open frame: one byte at least, the rest
+// of the frame at most.
+func (m *message) room(rd *reader, limit int64) []byte {
+	left := rd.in.Left()
+	if len(m.b) == cap(m.b) {
+		m.grow(m.want(rd, left, limit))
+	}
+	free := m.b[len(m.b):cap(m.b)]
+	return free[:min(int64(len(free)), left)]
+}
+
+// want is by how much to grow. A final frame ends the message, so there is no
+// reason to have more room than it claims; behind other frames more may come.
+func (m *message) want(rd *reader, left, limit int64) int {
+	have := int64(len(m.b) - m.base)
+	want := max(have, smallBuffer)
+	switch {
+	case rd.in.Final():
+		want = min(want, left)
+	case limit > 0:
+		want = min(want, max(limit-have, 1))
+	}
+	return int(want)
+}
+
+func (m *message) grow(n int) {
+	size := len(m.b) + n
+	if !m.lend || size > bigBuffer {
+		m.b = append(make([]byte, 0, size), m.b...)
+		m.free()
+		return
+	}
+	larger := getBuffer(size)
+	larger.b = append(larger.b, m.b...)
+	m.free()
+	m.b, m.pooled = larger.b, larger
+}
+
+// free gives pooled memory back. Nothing of the message may be used afterwards.
+func (m *message) free() {
+	putBuffer(m.pooled)
+	m.pooled = nil
+}
+
+// resume begins with what a canceled read left of the open message. Memory of
+// ours is used on as it is.
+func (m *message) resume(rd *reader) {
+	kept := rd.kept
+	rd.kept = nil
+	switch {
+	case len(kept) == 0:
+	case m.b == nil && !m.lend:
+		m.b = kept
+	default:
+		if len(m.b)+len(kept) > cap(m.b) {
+			m.grow(len(kept))
+		}
+		m.b = append(m.b, kept...)
+	}
+}
+
+// keep leaves what has arrived to the next read call. Bytes in memory that is the
+// caller's or the pool's move to memory of ours.
+func (m *message) keep(rd *reader) {
+	rd.kept = m.b[m.base:]
+	if m.caller || m.lend {
+		rd.kept = append([]byte(nil), rd.kept...)
+	}
+	m.free()
+}

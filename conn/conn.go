@@ -1,0 +1,143 @@
+package conn
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tidewire/websocket/internal/protocol"
+)
+
+// Role is the side of the opening handshake that a connection was on.
+type Role = protocol.Role
+
+const (
+	Server = protocol.Server
+	Client = protocol.Client
+)
+
+// Setup is what the opening handshake found out.
+type Setup struct {
+	Role        Role
+	Subprotocol string
+
+	// Buffered holds bytes of the frame stream that arrived behind the handshake.
+	// They are copied.
+	Buffered []byte
+
+	// OnEnd is the owner's hook: it runs once when the socket is closed, before
+	// Options.OnEnd, with what Err returns.
+	OnEnd func(c *Conn, err error)
+
+	// Wheel is the owner's timer wheel; nil gives the connection a timer of its own.
+	Wheel *Wheel
+}
+
+// Conn is one WebSocket connection. Every method may be called by any goroutine
+// at any time; what each waits for is said beside it.
+type Conn struct {
+	// Set by New and never changed.
+	nc      net.Conn
+	wire    wire
+	role    Role
+	opt     settings
+	sub     string
+	ownEnd  func(c *Conn, err error)
+	done    chan struct{}
+	endOnce sync.Once
+
+	// The reader's: rd belongs to the holder of the read turn.
+	readMu    sync.Mutex // guards readTurn
+	readTurn  turn
+	rd        reader
+	readWatch watch
+
+	// The writer's: guarded by mu, but for what wr says belongs to a turn.
+	mu         sync.Mutex
+	wr         writer
+	writeWatch watch
+	pings      pings
+
+	// The ending's: guarded by mu.
+	closing    protocol.Closing
+	sent       CloseCode   // of our Close, 0 before it
+	closeErr   *CloseError // the Close received
+	firstErr   *CloseError // the first failure
+	closeTimer *time.Timer
+	over       bool // the socket is closed
+
+	// The keepalive's.
+	keep keepalive
+
+	// Read by anybody.
+	readErr    atomic.Pointer[CloseError] // ends every read, once set
+	discarding atomic.Bool                // Close has taken reading over
+	readLimit  atomic.Int64
+	waiting    atomic.Uint32 // what a read waits for: notWaiting, betweenMessages, insideMessage
+	stats      counters
+}
+
+// New makes a connection of nc, whose opening handshake is done. It starts no
+// goroutine. From here on nc belongs to the connection; its deadlines are cleared.
+func New(nc net.Conn, s Setup, o *Options) *Conn {
+	c := &Conn{
+		nc:     nc,
+		wire:   newWire(nc),
+		role:   s.Role,
+		opt:    o.settings(),
+		sub:    s.Subprotocol,
+		ownEnd: s.OnEnd,
+		done:   make(chan struct{}),
+	}
+	c.readLimit.Store(c.opt.readLimit)
+	c.readWatch.init(c.wire.setReadDeadline)
+	c.writeWatch.init(c.wire.setWriteDeadline)
+	nc.SetDeadline(time.Time{})
+
+	const rsv1 = false // no extension is agreed
+	c.rd.in = protocol.NewInbound(s.Role, rsv1, c.opt.maxFragments)
+	c.rd.take(s.Buffered)
+	c.wr.send.Role = s.Role
+	c.keep.start(c, s.Wheel)
+	return c
+}
+
+// Done is closed when the connection has ended and its socket is closed.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Err is nil while the connection goes on. Then it is the Close received if one
+// came, else the first failure of either direction, a *[CloseError].
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err()
+}
+
+func (c *Conn) err() error {
+	switch {
+	case c.closeErr != nil:
+		return c.closeErr
+	case c.firstErr != nil:
+		return c.firstErr
+	}
+	return nil
+}
+
+// Subprotocol is the one that both sides agreed on, or empty
+// (RFC 6455, section 1.9).
+func (c *Conn) Subprotocol() string { return c.sub }
+
+// RemoteAddr is the peer's address.
+func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// LocalAddr is our address.
+func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
+
+// NetConn is the connection below, to look at: reading, writing or closing it, or
+// setting its deadlines, breaks the WebSocket connection.
+func (c *Conn) NetConn() net.Conn { return c.nc }
+
+// SetReadLimit changes Options.ReadLimit from the next frame on: n bytes, 0 the
+// default, negative none.
+func (c *Conn) SetReadLimit(n int64) { c.readLimit.Store(orDefault(n, defaultReadLimit)) }

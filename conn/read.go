@@ -1,0 +1,496 @@
+package conn
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tidewire/websocket/frame"
+	"github.com/tidewire/websocket/internal/protocol"
+)
+
+// Reading, from the top:
+//
+//	ReadAppend    takes the read turn and collects one message
+//	advance       brings the stream to the payload of a data frame,
+//	              a header or a control frame a step
+//	payload       moves that payload into the message, unmasked and validated
+//	pull          is the one place that waits for the socket
+//
+// Whatever stops a call between two bytes leaves rd so that the next call of any
+// kind goes on there.
+
+// reader is the state of the incoming half. It belongs to the holder of the read
+// turn.
+type reader struct {
+	in protocol.Inbound
+
+	// buf.b[pos:] has arrived and is not parsed yet; buf is nil if that is nothing.
+	buf *buffer
+	pos int
+
+	kept   []byte         // of the open message: bytes that a canceled read left
+	size   int64          // of the open message: payload bytes so far
+	stream *messageReader // the Reader that the open message belongs to
+	drop   bool           // the rest of the open message goes to nobody
+	closer bool           // the turn is held by Close, which discards
+}
+
+// What a read waits for, in Conn.waiting.
+const (
+	notWaiting = iota
+	betweenMessages
+	insideMessage // or inside a frame
+)
+
+// Read returns the next message. The slice is the caller's.
+//
+// A context that ends makes this call return its error and costs nothing: the
+// next read call of any kind goes on where this one stopped. Any other error is
+// a *[CloseError], and every later read returns the same one.
+//
+// A message over Options.ReadLimit ends the connection with 1009, text that is
+// not UTF-8 with 1007 at its first impossible byte, a broken rule with 1002. Pings
+// are answered and a Close is answered while Read waits (RFC 6455, section 5.5).
+//
+// Safe for concurrent use: concurrent reads take turns by message.
+func (c *Conn) Read(ctx context.Context) (MessageType, []byte, error) {
+	return c.ReadAppend(ctx, nil)
+}
+
+// ReadAppend is Read into memory of the caller's: it appends the message to buf
+// and returns the extended slice. With room enough it allocates nothing. After an
+// error the slice is buf, though bytes behind its length may have been written.
+func (c *Conn) ReadAppend(ctx context.Context, buf []byte) (MessageType, []byte, error) {
+	m := message{b: buf, base: len(buf), caller: buf != nil}
+	t, err := c.readMessage(ctx, &m)
+	if err != nil {
+		return 0, buf, err
+	}
+	return t, m.b, nil
+}
+
+func (c *Conn) readMessage(ctx context.Context, m *message) (MessageType, error) {
+	if err := c.lockRead(ctx); err != nil {
+		return 0, err
+	}
+	t, err := c.collect(ctx, m)
+	c.unlockRead(ctx)
+	if err == errTakenOver {
+		err = c.outcome(ctx)
+	}
+	return t, err
+}
+
+// collect reads frames until a message is whole.
+func (c *Conn) collect(ctx context.Context, m *message) (MessageType, error) {
+	rd := &c.rd
+	c.leaveStream()
+	if err := c.skip(ctx); err != nil {
+		return 0, err
+	}
+	m.resume(rd)
+	for {
+		if err := c.advance(ctx); err != nil {
+			m.keep(rd)
+			return 0, err
+		}
+		if err := c.judgeSize(c.readLimit.Load()); err != nil {
+			return 0, err
+		}
+		if err := c.payload(ctx, m); err != nil {
+			m.keep(rd)
+			return 0, err
+		}
+		t := MessageType(rd.in.Message())
+		whole, err := rd.in.End()
+		if err != nil {
+			return 0, c.fail(err)
+		}
+		if whole {
+			c.messageEnded()
+			return t, nil
+		}
+	}
+}
+
+// messageEnded counts the message that has just been delivered.
+func (c *Conn) messageEnded() {
+	c.stats.bytesIn.Add(c.rd.size)
+	c.stats.messagesIn.Add(1)
+	c.rd.size, c.rd.stream = 0, nil
+}
+
+// judgeSize holds the open message against a limit as soon as a frame's header
+// says how large it will be at least (RFC 6455, section 10.4).
+func (c *Conn) judgeSize(limit int64) error {
+	// size <= limit, so that the subtraction cannot overflow where a sum could.
+	if limit <= 0 || c.rd.in.Left() <= limit-c.rd.size {
+		return nil
+	}
+	return c.fail(&frame.Error{Code: CloseTooBig, Section: "10.4",
+		Msg: fmt.Sprintf("message is larger than the limit of %d bytes", limit)})
+}
+
+// payload moves the rest of the open frame into m.
+func (c *Conn) payload(ctx context.Context, m *message) error {
+	for c.rd.in.Left() > 0 {
+		room := m.room(&c.rd, c.readLimit.Load())
+		n, err := c.take(ctx, room)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			continue
+		}
+		if err := c.pass(room[:n]); err != nil {
+			return err
+		}
+		m.b = m.b[:len(m.b)+n]
+	}
+	return nil
+}
+
+// pass hands payload of a data frame to the rules: unmasked in place, and text
+// judged at once, before the rest of the frame is there (RFC 6455, section 8.1).
+func (c *Conn) pass(p []byte) error {
+	if err := c.rd.in.Payload(p); err != nil {
+		return c.fail(err)
+	}
+	c.rd.size += int64(len(p))
+	return nil
+}
+
+// take gets bytes of the stream: those in the buffer, or, for a large room, right
+// from the socket. It may get none and only fill the buffer.
+func (c *Conn) take(ctx context.Context, room []byte) (int, error) {
+	if n := copy(room, c.rd.buffered()); n > 0 {
+		c.rd.consume(n)
+		return n, nil
+	}
+	if len(room) >= smallBuffer {
+		return c.pull(ctx, room)
+	}
+	return 0, c.fill(ctx)
+}
+
+// skip drops the rest of a message that was abandoned.
+func (c *Conn) skip(ctx context.Context) error {
+	for c.rd.drop {
+		if err := c.advance(ctx); err != nil {
+			return err
+		}
+		if err := c.skipFrame(ctx); err != nil {
+			return err
+		}
+		whole, err := c.rd.in.End()
+		if err != nil {
+			return c.fail(err)
+		}
+		if whole {
+			c.rd.drop, c.rd.size = false, 0
+			c.stats.messagesIn.Add(1)
+		}
+	}
+	return nil
+}
+
+func (c *Conn) skipFrame(ctx context.Context) error {
+	for c.rd.in.Left() > 0 {
+		p := c.rd.buffered()
+		if len(p) == 0 {
+			if err := c.fill(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		p = p[:min(int64(len(p)), c.rd.in.Left())]
+		if err := c.rd.in.Payload(p); err != nil {
+			return c.fail(err)
+		}
+		c.rd.consume(len(p))
+	}
+	return nil
+}
+
+// advance brings the stream to the payload of a data frame.
+func (c *Conn) advance(ctx context.Context) error {
+	for !c.atData() {
+		if err := c.step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// atData reports whether the next byte of the stream is payload of a data frame,
+// or the end of it.
+func (c *Conn) atData() bool { return c.rd.in.InFrame() && !c.rd.in.InControl() }
+
+// step reads one header or the body of one control frame.
+func (c *Conn) step(ctx context.Context) error {
+	if c.rd.in.InFrame() {
+		return c.control(ctx)
+	}
+	h, err := c.header(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.rd.in.Header(h); err != nil {
+		return c.fail(err)
+	}
+	return nil
+}
+
+// header reads the next frame header. Errors that the first bytes show come
+// before the rest is there.
+func (c *Conn) header(ctx context.Context) (frame.Header, error) {
+	for {
+		b := c.rd.buffered()
+		h, err := frame.ParseHeader(b)
+		if err == nil {
+			c.rd.consume(h.Len())
+			c.stats.framesIn.Add(1)
+			return h, nil
+		}
+		if err != frame.ErrShort {
+			return frame.Header{}, c.fail(err)
+		}
+		if err := c.fill(ctx); err != nil {
+			return frame.Header{}, err
+		}
+	}
+}
+
+// control reads the body of a control frame, at most 125 bytes, and does what the
+// frame asks for at once, also in the middle of a message (RFC 6455, section 5.4).
+func (c *Conn) control(ctx context.Context) error {
+	in := &c.rd.in
+	n := int(in.Left())
+	for len(c.rd.buffered()) < n {
+		if err := c.fill(ctx); err != nil {
+			return err
+		}
+	}
+	p := c.rd.buffered()[:n]
+	op := in.Opcode()
+	if err := in.Payload(p); err != nil {
+		return c.fail(err)
+	}
+	if _, err := in.End(); err != nil {
+		return c.fail(err)
+	}
+	err := c.obey(op, p)
+	c.rd.consume(n)
+	return err
+}
+
+func (c *Conn) obey(op frame.Opcode, p []byte) error {
+	switch op {
+	case frame.Ping:
+		c.pong(p)
+	case frame.Pong:
+		c.ponged(p)
+	case frame.Close:
+		return c.closeReceived(p)
+	default:
+		panic("websocket: internal error: unknown control frame")
+	}
+	return nil
+}
+
+// buffered is what has arrived and is not parsed.
+func (rd *reader) buffered() []byte {
+	if rd.buf == nil {
+		return nil
+	}
+	return rd.buf.b[rd.pos:]
+}
+
+// consume drops the first n buffered bytes; an empty buffer is given back.
+func (rd *reader) consume(n int) {
+	if rd.buf == nil {
+		return
+	}
+	rd.pos += n
+	if rd.pos == len(rd.buf.b) {
+		rd.release()
+	}
+}
+
+func (rd *reader) release() {
+	putBuffer(rd.buf)
+	rd.buf, rd.pos = nil, 0
+}
+
+// take starts with bytes that came behind the handshake.
+func (rd *reader) take(p []byte) {
+	if len(p) > 0 {
+		rd.buf = reserve(nil, max(len(p), smallBuffer))
+		rd.buf.b = append(rd.buf.b, p...)
+	}
+}
+
+// fill waits for more bytes behind the buffered ones. The buffer has room for the
+// longest header and the longest control payload, and never needs more.
+func (c *Conn) fill(ctx context.Context) error {
+	rd := &c.rd
+	if rd.buf == nil {
+		_, err := c.pull(ctx, nil)
+		return err
+	}
+	if rd.pos > 0 {
+		n := copy(rd.buf.b, rd.buf.b[rd.pos:])
+		rd.buf.b, rd.pos = rd.buf.b[:n], 0
+	}
+	b := rd.buf.b
+	n, err := c.pull(ctx, b[len(b):cap(b)])
+	rd.buf.b = b[:len(b)+n]
+	return err
+}
+
+// pull waits for bytes of the stream and puts them into p, or, if p is nil, into a
+// buffer of its own. A context that ends, or Close taking over, stops the wait and
+// nothing else.
+func (c *Conn) pull(ctx context.Context, p []byte) (int, error) {
+	defer c.waiting.Store(notWaiting)
+	for {
+		n, err := c.receive(ctx, p)
+		if n > 0 {
+			c.stats.wireIn.Add(int64(n))
+			return n, nil
+		}
+		hit := c.readWatch.clear()
+		switch {
+		case c.discarding.Load() && !c.rd.closer && c.readErr.Load() == nil:
+			return 0, errTakenOver
+		case ctx != nil && ctx.Err() != nil && (hit || isTimeout(err)):
+			return 0, canceled("read", ctx.Err())
+		case err == nil || isTimeout(err):
+			continue
+		}
+		return 0, c.fail(cause("read", err, c.inside()))
+	}
+}
+
+// receive is one attempt of pull. A new context costs a watcher only if there is
+// nothing to read yet.
+func (c *Conn) receive(ctx context.Context, p []byte) (int, error) {
+	if c.wire.tries() && !c.readWatch.watches(ctx) {
+		n, err := c.tryReceive(p)
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+	c.readWatch.begin(ctx)
+	if c.inside() {
+		c.waiting.Store(insideMessage)
+	} else {
+		c.waiting.Store(betweenMessages)
+	}
+	if p != nil {
+		return c.wire.read(p)
+	}
+	b, err := c.wire.readPooled()
+	return c.hold(b), err
+}
+
+func (c *Conn) tryReceive(p []byte) (int, error) {
+	if p != nil {
+		return c.wire.tryRead(p)
+	}
+	b := getBuffer(smallBuffer)
+	n, err := c.wire.tryRead(b.b[:cap(b.b)])
+	b.b = b.b[:n]
+	return c.hold(b), err
+}
+
+// hold makes b, unless it is empty, the buffer of the stream.
+func (c *Conn) hold(b *buffer) int {
+	if b == nil || len(b.b) == 0 {
+		putBuffer(b)
+		return 0
+	}
+	c.rd.buf, c.rd.pos = b, 0
+	return len(b.b)
+}
+
+// inside reports whether a frame or message has begun and not ended.
+func (c *Conn) inside() bool {
+	return c.rd.in.InFrame() || c.rd.in.InMessage() || c.rd.buf != nil
+}
+
+// lockRead takes the read turn for a call with ctx.
+func (c *Conn) lockRead(ctx context.Context) error {
+	if err := c.readErr.Load(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return canceled("read", err)
+	}
+	c.readMu.Lock()
+	got := c.readTurn.acquire(&c.readMu, ctx.Done())
+	c.readMu.Unlock()
+	if !got {
+		return canceled("read", ctx.Err())
+	}
+	if c.discarding.Load() || c.readErr.Load() != nil {
+		c.releaseRead()
+		return c.outcome(ctx)
+	}
+	return nil
+}
+
+// unlockRead gives the read turn back at the end of a call with ctx.
+func (c *Conn) unlockRead(ctx context.Context) {
+	c.readWatch.end(ctx)
+	c.releaseRead()
+}
+
+func (c *Conn) releaseRead() {
+	c.readMu.Lock()
+	c.readTurn.release()
+	c.readMu.Unlock()
+}
+
+// outcome waits, within ctx, for what Close makes of the connection: a read that
+// was interrupted by it has nothing else to return.
+func (c *Conn) outcome(ctx context.Context) error {
+	if err := c.readErr.Load(); err != nil {
+		return err
+	}
+	select {
+	case <-c.done:
+		return c.readErr.Load()
+	case <-ctx.Done():
+		return canceled("read", ctx.Err())
+	}
+}
+
+// Discard reads and drops messages until the connection ends, and returns that
+// end as Read would. It is for a connection that only sends: pings are answered,
+// a Close is seen, and what the peer sends costs no memory. A context that ends
+// stops the call alone.
+func (c *Conn) Discard(ctx context.Context) error {
+	if err := c.lockRead(ctx); err != nil {
+		return err
+	}
+	err := c.discard(ctx)
+	c.unlockRead(ctx)
+	if err == errTakenOver {
+		err = c.outcome(ctx)
+	}
+	return err
+}
+
+// discard drops message after message. It returns only with an error.
+func (c *Conn) discard(ctx context.Context) error {
+	c.leaveStream()
+	for {
+		c.rd.drop, c.rd.kept = true, nil
+		if err := c.skip(ctx); err != nil {
+			// A message that has not begun is nobody's to drop.
+			c.rd.drop = c.rd.in.InMessage()
+			return err
+		}
+	}
+}

@@ -1,0 +1,40 @@
+package conn
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Stats counts what has passed through a connection since [New].
+type Stats struct {
+	FramesIn, FramesOut int64 // frames of all kinds
+	BytesIn, BytesOut   int64 // payload of messages, before compression and after inflating
+	WireIn, WireOut     int64 // bytes of the frame stream, headers and control frames with them
+
+	Queued int           // bytes framed or posted that the socket has not taken yet
+	RTT    time.Duration // of the last Ping that was answered, ours or yours; 0 before
+}
+
+// counters are Stats in the making. What is sent is counted under Conn.mu.
+type counters struct {
+	framesIn, bytesIn, wireIn    atomic.Int64
+	messagesIn                   atomic.Int64 // ended, delivered or dropped
+	framesOut, bytesOut, wireOut int64
+	rtt                          time.Duration
+}
+
+// Stats returns the connection's counters.
+func (c *Conn) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Stats{
+		FramesIn:  c.stats.framesIn.Load(),
+		BytesIn:   c.stats.bytesIn.Load(),
+		WireIn:    c.stats.wireIn.Load(),
+		FramesOut: c.stats.framesOut,
+		BytesOut:  c.stats.bytesOut,
+		WireOut:   c.stats.wireOut,
+		Queued:    c.wr.queued(),
+		RTT:       c.stats.rtt,
+	}
+}

@@ -1,0 +1,136 @@
+package conn
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// watch interrupts the blocking call of one direction when its context ends. The
+// interruption is a deadline in the past; the one who meets it asks why, clears
+// it, and goes on if the reason was another call's.
+type watch struct {
+	setDeadline func(time.Time) // of this direction
+	fired       func()          // fire, made once
+
+	mu   sync.Mutex
+	hit  bool            // the deadline lies in the past
+	ctx  context.Context // of the call that waits, nil between calls
+	done <-chan struct{} // what the watcher waits for, nil without one
+	stop func() bool     // ends the watcher
+	last <-chan struct{} // of the call before
+}
+
+// past is a deadline that has gone by.
+var past = time.Unix(1, 0)
+
+func (w *watch) init(setDeadline func(time.Time)) {
+	w.setDeadline = setDeadline
+	w.fired = w.fire
+}
+
+// watches reports whether waiting with ctx costs nothing: it cannot be canceled,
+// or its watcher is there already.
+func (w *watch) watches(ctx context.Context) bool {
+	if ctx == nil || ctx.Done() == nil {
+		return true
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.done == ctx.Done()
+}
+
+// begin is called before a wait. A watcher is made only for a channel that has
+// none yet.
+func (w *watch) begin(ctx context.Context) {
+	if ctx == nil || ctx.Done() == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ctx = ctx
+	if w.done != ctx.Done() {
+		w.drop()
+		w.done, w.stop = ctx.Done(), context.AfterFunc(ctx, w.fired)
+	}
+}
+
+// end is called after the waits of a call. The watcher is kept only if the same
+// channel came a second time: most programs use one context for all calls or a
+// new one for each.
+func (w *watch) end(ctx context.Context) {
+	if ctx == nil || ctx.Done() == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ctx = nil
+	if w.done != nil && w.last != w.done {
+		w.drop()
+	}
+	w.last = ctx.Done()
+}
+
+// close drops the watcher of a connection that has ended.
+func (w *watch) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drop()
+	w.last = nil
+}
+
+func (w *watch) drop() {
+	if w.stop != nil {
+		w.stop()
+	}
+	w.done, w.stop = nil, nil
+}
+
+// fire judges the context of the call that waits now, not the one that made the
+// watcher: a late callback must not end the next call.
+func (w *watch) fire() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ctx != nil && w.ctx.Err() != nil {
+		w.interrupt()
+	}
+}
+
+// kick interrupts whoever waits, whatever its context.
+func (w *watch) kick() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.interrupt()
+}
+
+func (w *watch) interrupt() {
+	w.hit = true
+	w.setDeadline(past)
+}
+
+// clear undoes an interruption and reports whether there was one.
+func (w *watch) clear() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	hit := w.hit
+	w.hit = false
+	w.setDeadline(time.Time{})
+	return hit
+}
+
+// arm sets the deadline of the next wait, unless ctx has ended and interrupted
+// it already. Without a limit it only clears a stale interruption.
+func (w *watch) arm(ctx context.Context, limit time.Duration) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.hit && ctx != nil && ctx.Err() != nil {
+		return false
+	}
+	if limit > 0 {
+		w.setDeadline(time.Now().Add(limit))
+	} else if w.hit {
+		w.setDeadline(time.Time{})
+	}
+	w.hit = false
+	return true
+}

@@ -1,0 +1,118 @@
+package conn
+
+import (
+	"net"
+	"time"
+)
+
+// wire is the socket as the rest of the package sees it. One goroutine reads at a
+// time and one writes; everything else may be called at any time.
+//
+// A read or write that meets a deadline returns an error that isTimeout knows,
+// with what it moved so far; I/O goes on after the deadline is moved.
+type wire interface {
+	// read waits for bytes and puts them into p.
+	read(p []byte) (int, error)
+	// readPooled waits for bytes and puts them into a pooled buffer, which is taken,
+	// where the system allows it, only when they are there.
+	readPooled() (*buffer, error)
+	// tryRead is read without waiting: nothing there is 0 and no error.
+	tryRead(p []byte) (int, error)
+	// write waits for room and sends the first bytes of p, at least one.
+	write(p []byte) (int, error)
+	// writev is write for two pieces of memory behind each other.
+	writev(head, body []byte) (int, error)
+	// tryWrite is write without waiting: no room is 0 and no error.
+	tryWrite(p []byte) (int, error)
+	// tries reports whether tryRead and tryWrite can do anything.
+	tries() bool
+	// resumes reports whether a write that met a deadline leaves the wire usable.
+	resumes() bool
+
+	setReadDeadline(t time.Time)
+	setWriteDeadline(t time.Time)
+
+	// drain drops up to n bytes that have arrived, without waiting.
+	drain(n int)
+	// closeWrite ends our half of the stream.
+	closeWrite()
+	// close ends the connection in good order, closeNow at once.
+	close()
+	closeNow()
+}
+
+// anyWire is a wire over any net.Conn: TLS, pipes, wrappers.
+type anyWire struct {
+	nc    net.Conn
+	below net.Conn // what closeNow closes: the connection below TLS, else nc
+	tls   bool
+}
+
+func newAnyWire(nc net.Conn) *anyWire {
+	w := &anyWire{nc: nc, below: nc}
+	// A *tls.Conn is known by its shape: this package does not need crypto/tls. Its
+	// Close waits up to 5 s on a full socket, and an interrupted Write of it is its
+	// last.
+	if t, ok := nc.(interface {
+		NetConn() net.Conn
+		VerifyHostname(host string) error
+	}); ok {
+		w.below, w.tls = t.NetConn(), true
+	}
+	return w
+}
+
+func (w *anyWire) read(p []byte) (int, error) { return w.nc.Read(p) }
+
+func (w *anyWire) readPooled() (*buffer, error) {
+	b := getBuffer(smallBuffer)
+	n, err := w.nc.Read(b.b[:cap(b.b)])
+	b.b = b.b[:n]
+	return b, err
+}
+
+func (w *anyWire) tryRead([]byte) (int, error) { return 0, nil }
+
+// write gives the connection one piece at a time, so that the write timeout
+// measures standing still and not size.
+func (w *anyWire) write(p []byte) (int, error) { return w.nc.Write(p[:min(len(p), piece)]) }
+
+func (w *anyWire) writev(head, body []byte) (int, error) {
+	if len(head) == 0 {
+		return w.write(body)
+	}
+	return w.write(head)
+}
+
+func (w *anyWire) tryWrite([]byte) (int, error) { return 0, nil }
+func (w *anyWire) tries() bool                  { return false }
+func (w *anyWire) resumes() bool                { return !w.tls }
+
+// A connection without deadlines cannot be interrupted otherwise.
+func (w *anyWire) setReadDeadline(t time.Time) {
+	if w.nc.SetReadDeadline(t) != nil && t == past {
+		w.closeNow()
+	}
+}
+
+func (w *anyWire) setWriteDeadline(t time.Time) {
+	if w.nc.SetWriteDeadline(t) != nil && t == past {
+		w.closeNow()
+	}
+}
+
+// drain can look at a socket below TLS and at no other.
+func (w *anyWire) drain(n int) {
+	if w.tls {
+		newWire(w.below).drain(n)
+	}
+}
+
+func (w *anyWire) closeWrite() {
+	if h, ok := w.nc.(interface{ CloseWrite() error }); ok {
+		h.CloseWrite()
+	}
+}
+
+func (w *anyWire) close()    { w.nc.Close() }
+func (w *anyWire) closeNow() { w.below.Close() }
