@@ -44,6 +44,7 @@ func putBuffer(b *buffer) {
 	for i := range pools {
 		if cap(b.b) == pools[i].size {
 			pools[i].pool.Put(b)
+			return
 		}
 	}
 }
