@@ -149,7 +149,8 @@ func TestHeadVerdictUnderEverySplit(t *testing.T) {
 			if e, er := scanBytewise(&bytewise, b); e != end || fmt.Sprint(er) != fmt.Sprint(err) {
 				t.Errorf("%.60q by bytes: %d, %v, want %d, %v", head, e, er, end, err)
 			}
-			for cut := range min(len(b), 1000) {
+			step := 1 + min(len(b), MaxHead)/1000 // long heads are repetitive
+			for cut := 0; cut < min(len(b), MaxHead+10); cut += step {
 				split := HeadScanner{Response: response}
 				if e, er := split.Scan(b[:cut]); er != ErrShort {
 					if e != end || fmt.Sprint(er) != fmt.Sprint(err) {

@@ -65,6 +65,11 @@ func parseAuthority(s string, secure, show bool) (*URL, error) {
 	if strings.IndexByte(s, '@') >= 0 {
 		return nil, failf("RFC 6455, section 3", "URL has userinfo")
 	}
+	// The host goes out in its punycode form (RFC 6455, section 11.1), which we cannot make: Go's standard library
+	// has no public IDNA.
+	if strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return nil, failf("RFC 6455, section 11.1", "host in URL is not ASCII: write its punycode form (xn--...)")
+	}
 	bare, zone, ok := cutZone(s)
 	h, valid := parseHost(bare)
 	if !ok || !valid || h.port == 0 {
@@ -87,16 +92,19 @@ func parseAuthority(s string, secure, show bool) (*URL, error) {
 	return u, nil
 }
 
-// cutZone takes the zone out of "[fe80::1%25eth0]" (RFC 6874) and returns it as "%eth0". A zone means something on
-// this machine only and never goes out (RFC 4007, section 11.2).
+// cutZone takes the zone out of "[fe80::1%25eth0]" and returns it as "%eth0". A zone means something on this machine
+// only and never goes out (RFC 4007, section 11.2). ZoneID = 1*( unreserved / pct-encoded ) (RFC 6874, section 2).
 func cutZone(s string) (bare, zone string, ok bool) {
 	before, after, found := strings.Cut(s, "%25")
 	if !found {
 		return s, "", true
 	}
 	zone, rest, found := strings.Cut(after, "]")
+	if !found || !every(strings.ReplaceAll(zone, "%", ""), classHost) {
+		return "", "", false
+	}
 	zone, err := url.PathUnescape(zone)
-	if !found || err != nil || zone == "" || !every(zone, classTarget) {
+	if err != nil || zone == "" || !every(zone, classTarget) {
 		return "", "", false
 	}
 	return before + "]" + rest, "%" + zone, true

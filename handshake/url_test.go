@@ -83,7 +83,7 @@ var badURLs = []string{
 	"ws://é", "ws://h%41", "ws://h\\x", "ws://a,b", "ws://*", "ws://h:0", "ws://h:65536", "ws://h:x", "ws://h:-1", "ws://h:80:80",
 	"ws://::1", "ws://[::1", "ws://::1]", "ws://[]", "ws://[h]", "ws://[::1]x", "ws://[v1.a]", "ws://[127.0.0.1]",
 	"ws://[fe80::1%lo]", "ws://[fe80::1%25]", "ws://[fe80::1%25lo", "ws://[fe80::1%25%zz]", "ws://[fe80::1%25a%20b]",
-	"ws://[fe80::1%25a%0d%0a]", "ws://h%25lo", "ws://h%25lo]", "ws://" + strings.Repeat("a", 256),
+	"ws://[fe80::1%25a%0d%0a]", "ws://[fe80::1%25[]", "ws://[fe80::1%25lo?]", "ws://h%25lo", "ws://h%25lo]", "ws://" + strings.Repeat("a", 256),
 }
 
 // Checklist: U1, U2, U7, U8, U9, U10
@@ -97,8 +97,8 @@ func TestParseURLRefuses(t *testing.T) {
 	}
 }
 
-// Checklist: U8
-func TestURLErrorsDoNotShowUserinfo(t *testing.T) {
+// Checklist: U7, U8
+func TestURLErrorsSayWhatButNotUserinfo(t *testing.T) {
 	for _, raw := range []string{
 		"ws://user:secret@h/", "ws://secret@h", "http://user:secret@h/", "ws://user:secret@h/#", "ws://user:secret@h/\n",
 		"ws://user:secret?@h/", "ws://user:secret/@h/", "user:secret@h", "secret://user@h", "ws://user:secret@h/%zz",
@@ -111,6 +111,9 @@ func TestURLErrorsDoNotShowUserinfo(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "secret") {
 			t.Errorf("ParseURL(%q) shows it: %v", raw, err)
 		}
+	}
+	if _, err := ParseURL("ws://exämple.com/"); err == nil || !strings.Contains(err.Error(), "punycode") {
+		t.Errorf("a host outside ASCII: %v", err)
 	}
 	if _, err := ParseURL("ws://h:http/"); err == nil || !strings.Contains(err.Error(), `"h:http"`) {
 		t.Errorf("a malformed port is not shown: %v", err)
