@@ -31,7 +31,9 @@ func addCookies(h http.Header, jar http.CookieJar, u *handshake.URL) {
 		r.Header.Set("Cookie", strings.Join(own, "; "))
 	}
 	for _, c := range cookies {
-		r.AddCookie(c) // drops what would break the line
+		if c.Valid() == nil { // else it could break the line
+			r.AddCookie(c)
+		}
 	}
 	h["Cookie"] = r.Header["Cookie"]
 }

@@ -16,7 +16,7 @@ func (d *dialing) open(ctx context.Context, via *proxy) (socket net.Conn, leave 
 		socket, err = d.connect(ctx, d.firstHop(via), 1)
 		return socket, func() {}, err
 	case via == nil && d.o.DialContext == nil:
-		return d.openAddrs(ctx, d.url.DialHost, d.url.Port)
+		return d.openHost(ctx, d.url.DialHost, d.url.Port)
 	}
 	if leave, err = gate.enterName(ctx, server); err != nil {
 		return nil, nil, during(ctx, err, "waiting for other handshakes with %q", server)
@@ -36,9 +36,17 @@ func (d *dialing) firstHop(via *proxy) string {
 	return net.JoinHostPort(d.url.DialHost, d.url.Port)
 }
 
-// openAddrs resolves a name and tries its addresses in the resolver's order, each behind the Gate.
-func (d *dialing) openAddrs(ctx context.Context, host, port string) (socket net.Conn, leave func(), err error) {
+// openHost resolves a name and tries its addresses.
+func (d *dialing) openHost(ctx context.Context, host, port string) (socket net.Conn, leave func(), err error) {
 	addrs, err := d.lookup(ctx, host)
+	if err != nil {
+		return nil, nil, err
+	}
+	return d.openEach(ctx, addrs, port)
+}
+
+// openEach tries addresses, at least one, in the resolver's order, each behind the Gate.
+func (d *dialing) openEach(ctx context.Context, addrs []netip.Addr, port string) (socket net.Conn, leave func(), err error) {
 	for i, ip := range addrs {
 		addr := net.JoinHostPort(ip.Unmap().String(), port)
 		if leave, err = d.o.Gate.enter(ctx, addr); err != nil {
