@@ -1,3 +1,68 @@
-// Package conn is one WebSocket connection: the owner of the socket, the locks
-// and the deadlines.
+// Package conn is one WebSocket connection: reading, writing and ending it, safe
+// for concurrent use (RFC 6455, sections 5 to 7).
+//
+// A [Conn] comes from the packages server or client; [New] makes one of any
+// net.Conn whose opening handshake is done. Call [Conn.Messages] or [Conn.Read] in
+// one goroutine, [Conn.Write] from any, and [Conn.Close] at the end. [Conn.Reader]
+// and [Conn.Writer] are for messages too large to hold, [Conn.Post] for senders
+// that must not wait, [Conn.Discard] for connections that only send.
+//
+// # What can be relied upon
+//
+// Memory. What Read returns is the caller's. What is given to Write is the
+// caller's again when Write returns and is never changed. What Messages lends is
+// valid until the next step, is never memory that the connection reads into
+// meanwhile, and is overwritten afterwards under the race detector.
+//
+// A context bounds the call, not the connection. A read that is canceled keeps
+// what came, and the next read call of any kind goes on from there; only a Reader
+// that has handed out bytes has given up its message. Three cancellations end the
+// connection: of a Write over 16 KiB with part of its frame sent, of a Writer
+// after its first frame, and of any interrupted write over TLS. The error that a
+// connection ends with never matches a context's error.
+//
+// Only a Write waits for the socket. A frame that is committed is sent whole or
+// the connection ends. Write returns when its bytes are with the kernel or
+// committed behind another Write that will send them. Everything that must not
+// wait (the answer to a Ping or a Close, Ping, Post, BeginClose) offers its bytes
+// once; what the socket does not take is finished by a goroutine that lives only
+// while the socket is full, bounded by Options.WriteTimeout.
+//
+// Each direction fails once and then returns that error for ever. A failed write
+// ends writing, not reading: what the peer sent before still arrives, above all
+// its Close, within Options.CloseTimeout. A failed read ends writing too. Err is
+// the Close received if one came, else the first failure. A connection that ends
+// inside a message gives io.ErrUnexpectedEOF, never io.EOF.
+//
+// Who reads. Control frames are seen by whoever holds the read turn: a read call,
+// or, while it is free, Ping and Close themselves. Ping stops before data. Close
+// interrupts a waiting read, discards data up to the peer's Close, and the
+// interrupted read returns the outcome. BeginClose interrupts nothing.
+//
+// Ending. A call that ends the connection without being Close does not stay for
+// it. After a broken rule our Close goes out behind the answers to the good frames
+// before it, the writing side is shut, and what still comes is dropped until the
+// stream ends, so that no reset destroys that Close. After both Closes a server
+// closes at once and a client waits for that. All of it ends within
+// Options.CloseTimeout. Then Done is closed and the OnEnd hooks run.
+//
+// Turns. Messages never mix: an open Writer holds the message turn from its first
+// frame to its last, control frames pass between, and what is posted meanwhile
+// follows. Concurrent reads take turns by message; the turn is free in the body of
+// a Messages loop.
+//
+// Nothing of ours runs while a connection waits: no goroutine and no finalizer.
+// Keepalive is a timer, shared by the connections of a Group. The package has no
+// timer, channel or goroutine of its own, so that all of it works inside
+// testing/synctest.
+//
+// A frame header is a claim, not a reason to allocate. Memory follows the bytes
+// that arrived: at most twice as many and 8 KiB, below twice the read limit while
+// a message grows. Buffers are pooled up to 64 KiB and held only while they hold
+// something.
+//
+// # What this package refuses to know
+//
+// HTTP, URLs, TLS and origins: those are server's and client's. It never imports
+// net/http.
 package conn
