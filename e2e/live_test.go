@@ -239,7 +239,7 @@ func TestTooLargeMessage(t *testing.T) {
 		if _, _, err := c.Read(bounded(t)); err == nil {
 			t.Errorf("Read of more than the limit: got no error")
 		}
-		if got := p.expect("close"); got.Code != websocket.CloseMessageTooBig {
+		if got := p.expect("close"); got.Code != websocket.CloseTooBig {
 			t.Errorf("the peer ended with %d %q, want 1009", got.Code, got.Reason)
 		}
 	})
