@@ -30,11 +30,29 @@ func TestBrowserTalksToEcho(t *testing.T) {
 	if err := interrupt(); err != nil {
 		t.Errorf("the example after an interrupt: %v", err)
 	}
-	notes := `[...document.querySelectorAll("#log .note")].pop().textContent`
-	got := d.when(notes+`.startsWith("closed")`, notes)
-	if text, _ := got.(string); !strings.HasPrefix(text, "closed with 1001") {
+	if got := d.lastNote("closed"); !strings.HasPrefix(got, "closed with 1001") {
 		t.Errorf("last line of the page: got %q, want closed with 1001", got)
 	}
+}
+
+func TestBrowserCloses(t *testing.T) {
+	d := startChromium(t)
+	defer d.close()
+	url, _ := startEcho(t)
+
+	d.open(url)
+	d.when(`!document.querySelector("#close").disabled`, `document.querySelector("#close").click()`)
+	if got := d.lastNote("closed"); !strings.HasPrefix(got, "closed with 1000") {
+		t.Errorf("last line of the page: got %q, want closed with 1000", got)
+	}
+}
+
+// lastNote waits until the last note in the page's log begins with prefix.
+func (d *devTools) lastNote(prefix string) string {
+	d.t.Helper()
+	notes := `[...document.querySelectorAll("#log .note")]`
+	got, _ := d.when(fmt.Sprintf(`%s.pop()?.textContent.startsWith(%q)`, notes, prefix), notes+`.pop().textContent`).(string)
+	return got
 }
 
 // startEcho builds and runs examples/echo. interrupt sends it what Ctrl-C would

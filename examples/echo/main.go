@@ -9,6 +9,7 @@ package main
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -57,11 +58,9 @@ func run(ctx context.Context, addr string, out io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
-	// http.Server forgets a connection once it is a WebSocket; the Group knows them all.
-	if err := group.Shutdown(ctx); err != nil {
-		return err
-	}
-	return srv.Shutdown(ctx)
+	// http.Server forgets a connection once it is a WebSocket; the Group knows them
+	// all. What is left after it is a browser's idle connections, not worth waiting for.
+	return errors.Join(group.Shutdown(ctx), srv.Close())
 }
 
 // handler serves the page at / and the echo at /echo.
