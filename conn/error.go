@@ -108,7 +108,10 @@ func cause(doing string, err error, inside bool) error {
 // isTimeout reports whether a deadline ended a read or write. ETIMEDOUT is not
 // that: it is a dead connection.
 func isTimeout(err error) bool {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	switch {
+	case err == nil:
+		return false
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		return true
 	}
 	var ne net.Error
