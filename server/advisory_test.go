@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -247,13 +248,16 @@ func testEndedConnectionsAreForgotten(t *testing.T) {
 		"half a close":       func(p *peer) { p.send(byeFrame()[:3]) },
 		"data after Close":   func(p *peer) { p.send(byeFrame() + masked(frame.Text, "late")) },
 	}
+	var mu sync.Mutex
 	var conns []weak.Pointer[conn.Conn]
 	var requests []weak.Pointer[http.Request]
 	synctest.Test(t, func(t *testing.T) {
 		var g Group
 		l := serveHTTP(t, &http.Server{Handler: Handler(func(_ context.Context, c *conn.Conn, r *http.Request) error {
+			mu.Lock()
 			conns = append(conns, weak.Make(c))
 			requests = append(requests, weak.Make(r))
+			mu.Unlock()
 			read(c)
 			return nil
 		}, &Options{Group: &g})})

@@ -149,13 +149,17 @@ func TestHalfRequestsEndInTime(t *testing.T) {
 		timeout, want time.Duration
 	}{{0, 10 * time.Second}, {time.Second, time.Second}} {
 		synctest.Test(t, func(t *testing.T) {
-			var err error
-			l := doors[2].open(t, &Options{HandshakeTimeout: test.timeout}, never(t), func(e error) { err = e })
 			start := time.Now()
-			all := request()
-			for cut := range len(all) {
-				p := l.dial()
-				p.send(all[:cut])
+			for cut := range len(request()) {
+				client, server := wiretest.Pipe(0)
+				p := newPeer(t, client)
+				p.send(request()[:cut])
+				go func() {
+					_, _, err := UpgradeConn(server, &Options{HandshakeTimeout: test.timeout})
+					if broken := (*handshake.Error)(nil); !errors.As(err, &broken) || broken.Status != 408 {
+						t.Errorf("%d bytes: UpgradeConn = %v, want a *handshake.Error with status 408", cut, err)
+					}
+				}()
 				go func() {
 					p.refused(http.StatusRequestTimeout)
 					if got := time.Since(start); got != test.want {
@@ -164,9 +168,6 @@ func TestHalfRequestsEndInTime(t *testing.T) {
 				}()
 			}
 			<-time.After(2 * test.want)
-			if broken := (*handshake.Error)(nil); !errors.As(err, &broken) || broken.Status != 408 {
-				t.Errorf("UpgradeConn = %v, want a *handshake.Error with status 408", err)
-			}
 		})
 	}
 }
