@@ -112,13 +112,17 @@ func (c *Conn) on(e protocol.Event) protocol.Step {
 	return step
 }
 
-// queueClose commits our Close; code is 1005 if it is empty. It cuts an unfinished
-// message between two fragments. mu is held.
+// queueClose commits our Close behind all that was accepted before it; code is 1005
+// if it is empty. It cuts an unfinished message between two fragments, and what
+// was posted behind that is never sent. mu is held.
 func (c *Conn) queueClose(code CloseCode, payload []byte) {
 	if c.wr.broken {
 		return
 	}
-	c.wr.spare = nil
+	if !c.wr.send.InMessage() {
+		c.commitLater()
+	}
+	c.addSpare()
 	if err := c.commitControl(frame.Close, payload); err != nil {
 		panic("websocket: internal error: " + err.Error())
 	}
@@ -250,7 +254,7 @@ func (c *Conn) finish(do protocol.Action) {
 		c.drain()
 	}
 	c.wire.close()
-	c.ended(nil)
+	c.ended()
 }
 
 // awaitSent waits until all that is committed is with the kernel, or writing has
@@ -304,14 +308,20 @@ func (c *Conn) drain() {
 func (c *Conn) cut(err error) {
 	c.mu.Lock()
 	e := &CloseError{Code: CloseAbnormal, Sent: c.sent, cause: err}
+	// Before the socket is closed: those whom that wakes shall find this error and
+	// not make one of theirs.
+	if !c.over {
+		c.remember(e)
+		c.readErr.CompareAndSwap(nil, c.firstErr)
+		c.endWriting(e)
+	}
 	c.mu.Unlock()
 	c.wire.closeNow()
-	c.ended(e)
+	c.ended()
 }
 
-// ended is the end of every connection: the socket is closed. e is the error if
-// nothing else was.
-func (c *Conn) ended(e *CloseError) {
+// ended is the end of every connection: the socket is closed.
+func (c *Conn) ended() {
 	c.mu.Lock()
 	c.on(protocol.Force)
 	if c.over {
@@ -319,11 +329,6 @@ func (c *Conn) ended(e *CloseError) {
 		return
 	}
 	c.over = true
-	if e != nil {
-		c.remember(e)
-		c.readErr.CompareAndSwap(nil, c.firstErr)
-		c.endWriting(e)
-	}
 	c.wr.broken = true
 	wake(&c.wr.idle)
 	if c.closeTimer != nil {

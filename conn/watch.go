@@ -49,9 +49,13 @@ func (w *watch) begin(ctx context.Context) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ctx = ctx
-	if w.done != ctx.Done() {
+	switch {
+	case w.done != ctx.Done():
 		w.drop()
 		w.done, w.stop = ctx.Done(), context.AfterFunc(ctx, w.fired)
+	case ctx.Err() != nil:
+		// A kept watcher fires once, and may have done so between two calls.
+		w.interrupt()
 	}
 }
 

@@ -124,6 +124,9 @@ func (c *Conn) beginMessage(ctx context.Context) error {
 		return canceled("write", err)
 	}
 	if !c.wr.message.acquire(&c.mu, ctx.Done()) {
+		if !c.wr.message.held {
+			c.commitLater() // the turn came too late, and nobody takes it on
+		}
 		return c.unwritten(ctx)
 	}
 	if err := c.awaitRoom(ctx); err != nil {
@@ -144,14 +147,21 @@ func (c *Conn) unwritten(ctx context.Context) error {
 // endMessage frames what was posted meanwhile and gives the message turn back.
 // mu is held; the caller flushes or offers.
 func (c *Conn) endMessage() {
+	c.commitLater()
+	c.wr.message.release()
+}
+
+// commitLater frames what was posted behind a message that is at its end. mu is
+// held.
+func (c *Conn) commitLater() {
 	w := &c.wr
-	if w.err == nil {
-		for _, m := range w.later {
-			c.commit(m.op, true, m.p)
-		}
+	if w.err != nil {
+		return
+	}
+	for _, m := range w.later {
+		c.commit(m.op, true, m.p)
 	}
 	w.later, w.laterN = nil, 0
-	w.message.release()
 }
 
 // awaitRoom waits until less than highWater is committed and unsent. mu and the
