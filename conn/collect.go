@@ -33,7 +33,9 @@ func (m *message) want(rd *reader, left, limit int64) int {
 	case rd.in.Final():
 		want = min(want, left)
 	case limit > 0:
-		want = min(want, max(limit-have, 1))
+		// The rest of this frame at least: the limit may have sunk meanwhile, and to
+		// grow byte by byte would copy them all each time.
+		want = min(want, max(limit-have, left))
 	}
 	return int(want)
 }

@@ -365,9 +365,10 @@ func (c *Conn) pull(ctx context.Context, p []byte) (int, error) {
 			return 0, errTakenOver
 		case ctx != nil && ctx.Err() != nil && (hit || isTimeout(err)):
 			return 0, canceled("read", ctx.Err())
-		case err == nil || isTimeout(err):
+		case err == nil || hit && isTimeout(err):
 			continue
 		}
+		// A timeout that nobody here asked for is the connection's own failure.
 		return 0, c.fail(cause("read", err, c.inside()))
 	}
 }
