@@ -1,0 +1,60 @@
+// Package websocket opens and serves WebSocket connections (RFC 6455), with nothing beyond the standard library. It is
+// the front door: one import for most programs.
+//
+// A server calls [Handler], which makes an [http.Handler] of a function that serves one connection. A client calls
+// [Dial]. Both get a [Conn], and both take options that may be nil: every limit is on and has a default.
+//
+//	http.Handle("/echo", websocket.Handler(func(ctx context.Context, c *websocket.Conn, r *http.Request) error {
+//		for m, err := range c.Messages(ctx) {
+//			if err != nil {
+//				return err
+//			}
+//			if err := c.Write(ctx, m.Type, m.Data); err != nil {
+//				return err
+//			}
+//		}
+//		return nil // closes with 1000
+//	}, nil))
+//
+// A browser's page may connect from the server's own origin only; others are named in [ServerOptions], in Origins.
+//
+// # The methods of a Conn
+//
+// Any method may be called by any goroutine at any time. A context bounds the call and not the connection: a Read that
+// is canceled loses nothing.
+//
+// Reading:
+//   - [conn.Conn.Messages] ranges over messages, in lent memory, and ends silently on a normal end
+//   - [conn.Conn.Read] returns one message, the caller's to keep; [conn.Conn.ReadAppend] in a buffer that the caller brings
+//   - [conn.Conn.Reader] streams one message of any size
+//   - [conn.Conn.Discard] is for a connection that only sends: somebody must read, to answer pings and to see the end
+//   - [ReadJSON] reads a message as JSON
+//   - [conn.Conn.SetReadLimit] changes the limit of 1 MiB for a message held in memory
+//
+// Writing:
+//   - [conn.Conn.Write] sends a message; it waits while the socket is full
+//   - [conn.Conn.Post] never waits: it queues a message, up to a limit
+//   - [conn.Conn.Writer] streams one message of any size
+//   - [conn.Conn.WritePrepared] and [conn.Conn.PostPrepared] send what [Prepare] has made once for many
+//   - [WriteJSON] sends a value as JSON
+//   - [conn.Conn.Ping] measures the round trip
+//
+// Ending:
+//   - [conn.Conn.Close] says 1000, waits for the peer's answer, and is what a defer calls
+//   - [conn.Conn.CloseWith] says another code and a reason
+//   - [conn.Conn.BeginClose] does not wait for the answer
+//   - [conn.Conn.CloseNow] drops the connection
+//   - [conn.Conn.Done] and [conn.Conn.Err] tell that it has ended, and why; [IsNormal] and [CloseError] judge it
+//
+// Looking:
+//   - [conn.Conn.Subprotocol], [conn.Conn.RemoteAddr], [conn.Conn.LocalAddr], [conn.Conn.NetConn], [conn.Conn.Stats]
+//
+// [Stream] makes a [net.Conn] of a connection, a byte stream over messages. A [Group] counts a server's connections,
+// caps them and shuts them down.
+//
+// # What this package refuses to know
+//
+// It holds no code, only names: what they stand for is said in the packages conn, server and client. What few programs
+// need has no name here: connections over a socket without net/http ([server.UpgradeConn]), those of another handshake
+// ([conn.New]), and the wire formats, packages frame and handshake.
+package websocket
