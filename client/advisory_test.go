@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 )
 
 // TestAdvisory replays public advisories of other clients, one subtest each.
@@ -104,15 +105,17 @@ func optionsInjectNothing(t *testing.T) {
 // After anything but a 101 the socket is closed and cannot be used as a tunnel.
 func refusedUpgradeLeavesNoTunnel(t *testing.T) {
 	for _, status := range []int{200, 400, 403, 503} {
-		w := newWorld(t, func(p *peer, _ int) {
-			p.request()
-			p.say(fmt.Sprintf("HTTP/1.1 %d No\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", status))
-			if rest := p.drain(); len(rest) > 0 {
-				t.Errorf("after a %d the client sends %q", status, rest)
-			}
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, func(p *peer, _ int) {
+				p.request()
+				p.say(fmt.Sprintf("HTTP/1.1 %d No\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", status))
+				if rest := p.drain(); len(rest) > 0 {
+					t.Errorf("after a %d the client sends %q", status, rest)
+				}
+			})
+			mustFail(t, t.Context(), "ws://h/", w.options(), status, "")
+			w.allClosed()
 		})
-		mustFail(t, t.Context(), "ws://h/", w.options(), status, "")
-		w.allClosed()
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -244,7 +245,7 @@ func TestHandshakeTimeout(t *testing.T) {
 		"socks":         {"ws://h/", "socks5://p", func(p *peer, _ int) { drip(p, "\x05\x00\x05\x00\x00\x03\xff"+long) }},
 		"redirects": {"ws://h/", "", func(p *peer, i int) {
 			p.head()
-			time.Sleep(2 * time.Second) // virtual; each hop alone would be in time
+			time.Sleep(1900 * time.Millisecond) // virtual; each hop alone would be in time
 			p.say("HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n")
 		}},
 	} {
@@ -451,7 +452,7 @@ func TestDialLeaksNoDescriptor(t *testing.T) {
 		t.Skip("counts descriptors in /proc/self/fd")
 	}
 	l := listenTCP(t)
-	go serveTCP(t, l, func(p *peer) {
+	serveTCP(t, l, func(p *peer) {
 		p.head()
 		p.say("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
 	})
@@ -486,8 +487,7 @@ func TestDialOverUnixSocket(t *testing.T) {
 	if err != nil {
 		t.Skipf("no unix sockets here: %v", err)
 	}
-	defer l.Close()
-	go serveTCP(t, l, func(p *peer) { p.accept(helloFrame) })
+	serveTCP(t, l, func(p *peer) { p.accept(helloFrame) })
 	c := mustDial(t, t.Context(), "ws://localhost/", &Options{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
@@ -498,7 +498,7 @@ func TestDialOverUnixSocket(t *testing.T) {
 // Checklist: V12
 func TestDialOverTCP(t *testing.T) {
 	l := listenTCP(t)
-	go serveTCP(t, l, func(p *peer) { p.accept(helloFrame) })
+	serveTCP(t, l, func(p *peer) { p.accept(helloFrame) })
 	o := &Options{Subprotocols: []string{"a", "b"}, Conn: &conn.Options{ReadLimit: 5}}
 	c := mustDial(t, t.Context(), "ws://"+l.Addr().String(), o)
 	mustRead(t, c, "Hello")
@@ -517,16 +517,23 @@ func listenTCP(t *testing.T) net.Listener {
 	return l
 }
 
-// serveTCP runs serve for each connection until the listener is closed.
+// serveTCP runs serve for each connection, and at the end of the test closes the listener and waits for all.
 func serveTCP(t *testing.T, l net.Listener, serve func(p *peer)) {
-	for {
-		nc, err := l.Accept()
-		if err != nil {
-			return
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		for {
+			nc, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wait.Go(func() {
+				defer nc.Close()
+				serve(newPeer(t, nc))
+			})
 		}
-		go func() {
-			defer nc.Close()
-			serve(newPeer(t, nc))
-		}()
-	}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		wait.Wait()
+	})
 }

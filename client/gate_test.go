@@ -34,12 +34,13 @@ func TestGateOverTCP(t *testing.T) {
 			l := listenTCP(t)
 			var m meter
 			all := make(chan struct{}) // closed when all are there at once
-			go serveTCP(t, l, func(p *peer) {
+			ready := sync.OnceFunc(func() { close(all) })
+			serveTCP(t, l, func(p *peer) {
 				m.enter()
 				if r := p.request(); r != nil {
 					if gate == nil {
 						if m.now.Load() == dials {
-							close(all)
+							ready()
 						}
 						<-all
 					}

@@ -405,7 +405,7 @@ func TestProxyFromEnvironment(t *testing.T) {
 		{"HTTP_PROXY=ftp://p", "error direct error direct error direct direct"},
 	} {
 		cmd := exec.Command(exe)
-		cmd.Env = append(strings.Fields(row.env), envTargets+"="+targets)
+		cmd.Env = append(strings.Fields(row.env), envTargets+"="+targets, "GORACE=atexit_sleep_ms=0")
 		out, err := cmd.Output()
 		if got := strings.Join(strings.Fields(string(out)), " "); got != row.want || err != nil {
 			t.Errorf("%q: got %q, %v; want %q", row.env, got, err, row.want)
