@@ -120,7 +120,7 @@ func TestCheckOriginPatterns(t *testing.T) {
 		{"http://[::1]:3000",
 			[]string{"http://[::1]:3000", "http://[0:0::1]:3000"},
 			[]string{"http://[::2]:3000", "http://[::1]"}},
-		{"http://*.0.0.1", nil, []string{"http://127.0.0.1", "http://10.0.0.1"}},
+		{"http://*.0.0.1", nil, []string{"http://127.0.0.1", "http://10.0.0.1", "http://[::10.0.0.1]"}},
 		{"chrome-extension://abcdef",
 			[]string{"chrome-extension://abcdef"},
 			[]string{"chrome-extension://abcdeg", "https://abcdef", "moz-extension://abcdef", "chrome-extension://abcdef:1"}},
