@@ -15,6 +15,7 @@ const (
 // timer while it is empty. Safe for concurrent use.
 type Wheel struct {
 	mu    sync.Mutex
+	timer *time.Timer       // of the next turn, or of the one that runs; nil while empty
 	slots [wheelSlots]*spot // lists
 	now   int               // the slot that was looked at last
 	n     int               // connections
@@ -36,7 +37,7 @@ func (w *Wheel) add(c *Conn, period time.Duration) *spot {
 	defer w.mu.Unlock()
 	s := &spot{c: c, ticks: int(period / wheelTick)}
 	w.insert(s)
-	if w.n++; w.n == 1 {
+	if w.n++; w.timer == nil {
 		w.arm()
 	}
 	return s
@@ -47,35 +48,49 @@ func (w *Wheel) remove(s *spot) {
 	defer w.mu.Unlock()
 	w.unlink(s)
 	s.gone = true
-	w.n--
+	if w.n--; w.n == 0 {
+		w.timer.Stop()
+		w.timer = nil
+	}
 }
 
 // arm makes a new timer each time: a wheel may be used from different synctest
-// bubbles one after the other, a timer may not.
-func (w *Wheel) arm() { time.AfterFunc(wheelTick, w.turn) }
+// bubbles one after the other, a timer may not. mu is held.
+func (w *Wheel) arm() {
+	var t *time.Timer
+	t = time.AfterFunc(wheelTick, func() { w.turn(&t) })
+	w.timer = t
+}
 
-// turn looks at the next slot and calls the ticks outside the lock.
-func (w *Wheel) turn() {
-	due := w.due()
+// turn looks at the next slot and calls the ticks outside the lock. It arms the
+// next turn only if the wheel was never empty since it was armed itself: else
+// another timer runs already, or none has to.
+func (w *Wheel) turn(own **time.Timer) {
+	due := w.due(own)
 	for _, s := range due {
 		s.c.tick()
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.timer != *own {
+		return // all that were due are gone
+	}
 	for _, s := range due {
 		if !s.gone {
 			w.insert(s)
 		}
 	}
-	if w.n > 0 {
-		w.arm()
-	}
+	w.arm()
 }
 
-// due takes those out of the next slot whose time has come.
-func (w *Wheel) due() (due []*spot) {
+// due takes those out of the next slot whose time has come, if own is the wheel's
+// timer.
+func (w *Wheel) due(own **time.Timer) (due []*spot) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.timer != *own {
+		return nil
+	}
 	w.now = (w.now + 1) % wheelSlots
 	for s := w.slots[w.now]; s != nil; {
 		next := s.next
