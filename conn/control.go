@@ -3,6 +3,7 @@ package conn
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/tidewire/websocket/frame"
@@ -87,6 +88,11 @@ func (c *Conn) sendPing(ctx context.Context) (rtt chan time.Duration, number uin
 
 // queuePing commits the next Ping. mu is held and w.err is nil.
 func (c *Conn) queuePing(rtt chan time.Duration) uint64 {
+	if rtt == nil {
+		// One Ping of the keepalive is enough, or those that nothing but data ever
+		// answers would pile up.
+		c.pings.open = slices.DeleteFunc(c.pings.open, func(p ping) bool { return p.rtt == nil })
+	}
 	c.pings.last++
 	p := ping{number: c.pings.last, sent: time.Now(), rtt: rtt}
 	c.pings.open = append(c.pings.open, p)
@@ -158,11 +164,8 @@ func (c *Conn) awaitPong(ctx context.Context, rtt chan time.Duration) (time.Dura
 	}
 	err := c.readToPong(ctx, rtt)
 	c.unlockRead(ctx)
-	switch err {
-	case nil:
+	if err == nil || err == errTakenOver { // by Close, which passes Pongs too
 		return c.awaitOthers(ctx, rtt)
-	case errTakenOver:
-		return 0, c.outcome(ctx)
 	}
 	return 0, err
 }
