@@ -191,7 +191,9 @@ func (c *Conn) closeReceived(p []byte) error {
 		payload, _ := frame.AppendClose(nil, code, "")
 		c.queueClose(code, payload)
 	}
-	e := &CloseError{Code: code, Sent: c.sent, Reason: reason, Remote: answers}
+	// Theirs is the first Close also if ours could not be sent any more.
+	first := answers || c.sent == 0
+	e := &CloseError{Code: code, Sent: c.sent, Reason: reason, Remote: first}
 	if c.closing == protocol.Both {
 		c.closeErr = e
 	}
@@ -224,8 +226,11 @@ func (c *Conn) takeOver() {
 		c.discarding.Store(true)
 	}
 	c.mu.Unlock()
-	if first {
+	if first && c.timed {
+		// A read that cannot be interrupted meets the peer's Close by itself.
 		c.readWatch.kick()
+	}
+	if first {
 		go c.discardToClose()
 	}
 }
@@ -258,10 +263,11 @@ func (c *Conn) finish(do protocol.Action) {
 }
 
 // awaitSent waits until all that is committed is with the kernel, or writing has
-// failed, or there is nobody any more to read it.
+// failed, or there is nobody any more to read it. Where offering takes a flusher,
+// it is given its chance in any case.
 func (c *Conn) awaitSent() {
 	c.mu.Lock()
-	for (c.wr.busy || c.wr.out != nil) && !c.wr.broken && c.closing != protocol.Gone {
+	for (c.wr.busy || c.wr.out != nil) && !c.wr.broken && (c.closing != protocol.Gone || !c.wire.tries()) {
 		sent := make(chan struct{})
 		c.wr.idle = sent
 		c.mu.Unlock()

@@ -45,7 +45,7 @@ type Conn struct {
 	sub     string
 	ownEnd  func(c *Conn, err error)
 	done    chan struct{}
-	endOnce sync.Once
+	timed   bool // nc has deadlines: whoever waits can be interrupted
 
 	// The reader's: rd belongs to the holder of the read turn.
 	readMu    sync.Mutex // guards readTurn
@@ -93,7 +93,7 @@ func New(nc net.Conn, s Setup, o *Options) *Conn {
 	c.readLimit.Store(c.opt.readLimit)
 	c.readWatch.init(c.wire.setReadDeadline)
 	c.writeWatch.init(c.wire.setWriteDeadline)
-	nc.SetDeadline(time.Time{})
+	c.timed = nc.SetDeadline(time.Time{}) == nil
 
 	const rsv1 = false // no extension is agreed
 	c.rd.in = protocol.NewInbound(s.Role, rsv1, c.opt.maxFragments)

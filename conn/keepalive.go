@@ -18,12 +18,13 @@ type keepalive struct {
 	over  bool
 
 	// The tick's.
-	bytes    int64                       // that had come at the last tick
-	silent   time.Duration               // without a byte while somebody reads
-	messages int64                       // that had ended at the last tick
-	slow     int                         // samples at which a read waited inside one and the same message
-	since    time.Duration               // after the last of them
-	window   [ticksPerInterval + 1]int64 // bytes at the last of them
+	gaveUp   bool          // the connection is cut
+	bytes    int64         // that had come at the last tick
+	silent   time.Duration // without a byte while somebody reads
+	messages int64         // that had ended at the last tick
+	inside   bool          // at the last tick a read waited inside the message that is open now
+	mark     int64         // bytes when that message had last gained enough
+	slow     time.Duration // since then
 }
 
 // start begins to watch c.
@@ -80,21 +81,24 @@ func (k *keepalive) stop() {
 // tick is one sample. The period has gone by since the last one.
 func (c *Conn) tick() {
 	k := &c.keep
-	bytes, waiting := c.stats.wireIn.Load(), c.waiting.Load()
-	if err := c.judgeSilence(bytes, waiting); err != nil {
-		c.cut(err)
+	if k.gaveUp {
 		return
 	}
-	if err := c.judgeProgress(bytes, waiting); err != nil {
-		c.cut(err)
-		return
+	bytes, waiting := c.stats.wireIn.Load(), c.waiting.Load()
+	err := c.judgeSilence(bytes, waiting)
+	if err == nil {
+		err = c.judgeProgress(bytes, waiting)
 	}
 	k.bytes = bytes
+	if err != nil {
+		k.gaveUp = true
+		go c.cut(err) // the Close of a foreign connection may wait, a wheel must not
+	}
 }
 
 // judgeSilence sends a Ping after an interval without a byte, and gives the peer
-// up after the timeout. Silence counts only while somebody reads: otherwise it is
-// ours.
+// up after the timeout. Silence counts only while somebody reads and nothing is
+// being sent: otherwise it may be ours.
 func (c *Conn) judgeSilence(bytes int64, waiting uint32) error {
 	k := &c.keep
 	if c.opt.pingInterval == 0 {
@@ -102,6 +106,9 @@ func (c *Conn) judgeSilence(bytes int64, waiting uint32) error {
 	}
 	if waiting == notWaiting || bytes != k.bytes {
 		k.silent = 0
+		return nil
+	}
+	if c.sending() {
 		return nil
 	}
 	before := k.silent
@@ -118,6 +125,15 @@ func (c *Conn) judgeSilence(bytes int64, waiting uint32) error {
 	return nil
 }
 
+// sending reports whether bytes are on their way to the socket. A Ping would wait
+// behind them, and with it the peer's Pong. Whether the socket still takes
+// anything is what the write timeout judges.
+func (c *Conn) sending() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.wr.busy && c.timed && c.opt.writeTimeout > 0
+}
+
 func (c *Conn) keepalivePing() {
 	c.mu.Lock()
 	if c.wr.err != nil {
@@ -128,24 +144,22 @@ func (c *Conn) keepalivePing() {
 	c.offer()
 }
 
-// judgeProgress cuts a peer off that drips an unfinished message: one that gained
-// too little over a whole progressWindow in which a read waited for it.
+// judgeProgress cuts a peer off that drips an unfinished message: one that did not
+// gain enough in a whole progressWindow in which a read waited for it.
 func (c *Conn) judgeProgress(bytes int64, waiting uint32) error {
 	k := &c.keep
 	if c.opt.minProgress == 0 {
 		return nil
 	}
 	if n := c.stats.messagesIn.Load(); waiting != insideMessage || n != k.messages {
-		k.slow, k.messages = 0, n
+		k.inside, k.messages = false, n
 		return nil
 	}
-	if k.since += k.period; k.slow > 0 && k.since < progressWindow/ticksPerInterval {
+	if !k.inside || bytes-k.mark >= c.opt.minProgress {
+		k.inside, k.mark, k.slow = true, bytes, 0
 		return nil
 	}
-	copy(k.window[:], k.window[1:])
-	k.window[ticksPerInterval] = bytes
-	k.since, k.slow = 0, k.slow+1
-	if k.slow > ticksPerInterval && bytes-k.window[0] < c.opt.minProgress {
+	if k.slow += k.period; k.slow >= progressWindow {
 		return errNoProgress
 	}
 	return nil
