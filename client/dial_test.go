@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -504,6 +505,22 @@ func TestDialOverTCP(t *testing.T) {
 	mustRead(t, c, "Hello")
 	if p := c.Subprotocol(); p != "" {
 		t.Errorf("Subprotocol = %q, want none", p)
+	}
+}
+
+// The client works where only approved cryptography does: SHA-1 is not, and the handshake has its own.
+//
+// Checklist: Z6
+func TestDialUnderFIPS(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Skipf("cannot run this test's program again: %v", err)
+	}
+	cmd := exec.Command(exe, "-test.v", "-test.run=^(TestDialOverTCP|TestClientHello)$")
+	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
+	out, err := cmd.CombinedOutput()
+	if n := strings.Count(string(out), "--- PASS"); n != 2 || err != nil {
+		t.Errorf("under fips140=only: %v\n%s", err, out)
 	}
 }
 

@@ -64,9 +64,10 @@ type Options struct {
 	// [http.ProxyFromEnvironment], which reads them once). [NoProxy] turns that off.
 	Proxy func(target *url.URL) (*url.URL, error)
 
-	// DialContext opens the socket to the server, or to the proxy; network is "tcp" and addr host:port. What it
-	// returns is ours to close, and closing it must end Reads and Writes that wait. Default: a [net.Dialer],
-	// which tries IPv6 and IPv4 in parallel (RFC 6555).
+	// DialContext opens the socket to the server, or to the proxy; network is "tcp" and addr host:port. It must return
+	// when ctx ends. What it returns is ours to close, and closing it must end Reads and Writes that wait.
+	// Default: a [net.Dialer], which tries IPv6 and IPv4 in parallel (RFC 6555). The environment's proxy is asked
+	// for all the same; a dialer that goes somewhere of its own wants [NoProxy] beside it.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	// Jar gives the cookies to send and takes those of each response, also of refusals and redirects. It sees http

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -18,8 +19,8 @@ type proxy struct {
 	scheme string
 	host   string // for the dialer, and with certName for TLS
 	port   string
-	user   *url.Userinfo
-	auth   string // Proxy-Authorization, for http and https
+	user   *url.Userinfo // for socks5
+	auth   string        // Proxy-Authorization, for http and https
 }
 
 // chooseProxy asks the caller, or the environment; nil means none.
@@ -36,6 +37,10 @@ func (d *dialing) chooseProxy() (*proxy, error) {
 	}
 	u, err := choose(httpURL(d.url))
 	if err != nil {
+		var bad *url.Error
+		if errors.As(err, &bad) {
+			err = bad.Err // the text around it shows the URL, and with it a password
+		}
 		return nil, fmt.Errorf("websocket: choosing a proxy: %w", err)
 	}
 	if u == nil {
@@ -44,18 +49,21 @@ func (d *dialing) chooseProxy() (*proxy, error) {
 	return parseProxy(u, d.proxyAuth)
 }
 
+// proxyPorts are the schemes that we speak, with their default ports.
+var proxyPorts = map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}
+
 // parseProxy judges the URL of a proxy. auth is used if the URL has no user.
 func parseProxy(u *url.URL, auth string) (*proxy, error) {
 	p := &proxy{scheme: strings.ToLower(u.Scheme), host: u.Hostname(), port: u.Port(), user: u.User, auth: auth}
-	ports := map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}
-	if ports[p.scheme] == "" {
+	defaultPort, ok := proxyPorts[p.scheme]
+	if !ok {
 		return nil, fmt.Errorf("websocket: proxy scheme is %q, want http, https, socks5 or socks5h", p.scheme)
 	}
 	if p.host == "" {
-		return nil, fmt.Errorf("websocket: proxy URL has no host")
+		return nil, errors.New("websocket: proxy URL has no host")
 	}
 	if p.port == "" {
-		p.port = ports[p.scheme]
+		p.port = defaultPort
 	}
 	if p.socks() {
 		return p, checkSocksUser(p.user)

@@ -352,6 +352,11 @@ func TestProxyFunc(t *testing.T) {
 	if want := []string{"http://h/a%2Fb?c=d", "https://h:444/", "https://[::1]/?"}; !slices.Equal(asked, want) {
 		t.Errorf("Proxy was asked for %q, want %q", asked, want)
 	}
+	// An error of url.Parse shows the URL; ours does not.
+	o.Proxy = through("http://user:hunter2@[proxy")
+	if e := mustFail(t, t.Context(), "ws://h/", o, 0, "missing ']' in host"); strings.Contains(e.Error(), "hunter2") {
+		t.Errorf("%v shows a password", e)
+	}
 	if u, err := NoProxy(&url.URL{}); u != nil || err != nil {
 		t.Errorf("NoProxy = %v, %v", u, err)
 	}
