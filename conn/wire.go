@@ -2,6 +2,7 @@ package conn
 
 import (
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -46,6 +47,7 @@ type anyWire struct {
 	nc    net.Conn
 	below net.Conn // what closeNow closes: the connection below TLS, else nc
 	tls   bool
+	cut   atomic.Bool // closed to interrupt a call, for want of a deadline
 }
 
 func newAnyWire(nc net.Conn) *anyWire {
@@ -86,17 +88,19 @@ func (w *anyWire) writev(head, body []byte) (int, error) {
 
 func (w *anyWire) tryWrite([]byte) (int, error) { return 0, nil }
 func (w *anyWire) tries() bool                  { return false }
-func (w *anyWire) resumes() bool                { return !w.tls }
+func (w *anyWire) resumes() bool                { return !w.tls && !w.cut.Load() }
 
 // A connection without deadlines cannot be interrupted otherwise.
 func (w *anyWire) setReadDeadline(t time.Time) {
 	if w.nc.SetReadDeadline(t) != nil && t == past {
+		w.cut.Store(true)
 		w.closeNow()
 	}
 }
 
 func (w *anyWire) setWriteDeadline(t time.Time) {
 	if w.nc.SetWriteDeadline(t) != nil && t == past {
+		w.cut.Store(true)
 		w.closeNow()
 	}
 }

@@ -411,8 +411,8 @@ func (c *Conn) waitWrite(ctx context.Context, head, body []byte) (n int, err err
 			m, err = c.wire.write(body[n-len(head):])
 		}
 		n += m
-		if err != nil && isTimeout(err) {
-			err = c.judgeTimeout(ctx, m)
+		if err != nil {
+			err = c.judgeStop(ctx, err, m)
 		}
 	}
 	c.writeWatch.end(ctx)
@@ -423,13 +423,16 @@ func (c *Conn) waitWrite(ctx context.Context, head, body []byte) (n int, err err
 	return n, err
 }
 
-// judgeTimeout says what a write that met a deadline after m bytes comes to: nil
-// to go on.
-func (c *Conn) judgeTimeout(ctx context.Context, m int) error {
+// judgeStop says what a write that stopped with err after m bytes comes to: nil to
+// go on. A deadline is not the only thing that interrupts: a wire that has none is
+// closed.
+func (c *Conn) judgeStop(ctx context.Context, err error, m int) error {
 	hit := c.writeWatch.clear()
 	switch {
 	case hit && ctx != nil && ctx.Err() != nil:
 		return errInterrupted
+	case !isTimeout(err):
+		return err
 	case !c.wire.resumes():
 		return errStuck
 	case hit || m > 0:
