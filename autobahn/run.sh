@@ -119,8 +119,8 @@ prepare_suite() {
 install_wstest() {
 	echo "autobahn: no Docker engine answers: installing the suite into build/wstest"
 	rm -rf build/wstest
-	python27 -m pip --disable-pip-version-check --no-python-version-warning \
-		install -q --no-warn-script-location --user -r autobahn/wstest.txt
+	python27 -m pip --disable-pip-version-check install -q --no-warn-script-location \
+		--user -r autobahn/wstest.txt
 	(wstest "$work/version.log" --autobahnversion) ||
 		fail "the suite was installed but does not start" "$work/version.log"
 }
