@@ -495,7 +495,7 @@ func TestWatchSeesEndBetweenTwoCalls(t *testing.T) {
 	})
 }
 
-func TestLateCallbackDoesNotEndTheNextCall(t *testing.T) {
+func TestLateCallbackDoesNotEndTheNextRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w watch
 		var d fakeDeadline
