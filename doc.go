@@ -25,7 +25,8 @@
 //
 // Reading:
 //   - [conn.Conn.Messages] ranges over messages, in lent memory, and ends silently on a normal end
-//   - [conn.Conn.Read] returns one message, the caller's to keep; [conn.Conn.ReadAppend] in a buffer that the caller brings
+//   - [conn.Conn.Read] returns one message, the caller's to keep
+//   - [conn.Conn.ReadAppend] reads one into a buffer that the caller brings
 //   - [conn.Conn.Reader] streams one message of any size
 //   - [conn.Conn.Discard] is for a connection that only sends: somebody must read, to answer pings and to see the end
 //   - [ReadJSON] reads a message as JSON

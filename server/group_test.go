@@ -357,7 +357,8 @@ func TestShutdownWaitsForServe(t *testing.T) {
 	})
 }
 
-// A handshake that Shutdown meets half done becomes a connection that is sent away, or closed at once if the time is over.
+// A handshake that Shutdown meets half done becomes a connection that is sent away, or closed at once if the time is
+// over.
 func TestShutdownMeetsAHandshake(t *testing.T) {
 	for _, d := range doors {
 		for _, forced := range []bool{false, true} {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/tidewire/websocket/conn"
@@ -15,20 +16,20 @@ import (
 // Handler returns an [http.Handler] that accepts every opening handshake as [Upgrade] does and runs serve for each
 // connection. Requests that are refused are answered, and serve does not hear of them.
 //
-// serve runs on a goroutine of its own with a small stack; that of net/http is let go. So ServeHTTP has returned, and middleware around
-// the handler has finished, before serve runs: what middleware takes back at its end (a span, a
-// database transaction) must not be used in serve, and a middleware that catches panics does not catch those of serve.
+// serve runs on a goroutine of its own with a small stack; that of net/http is let go. It starts when ServeHTTP and the
+// middleware around it have returned, or 100 ms after ServeHTTP if a middleware has replaced the request's context by
+// one that goes on. So what middleware takes back at its end (a span, a database transaction) must not be used in
+// serve, and a middleware that catches panics does not catch those of serve.
 //
-// ctx has the values of the request's context and ends with the connection, and with nothing else; context.Cause
-// then tells what the connection's Err does. r is a copy of the request whose Context is ctx; it has no body.
+// ctx has the values of the request's context and ends with the connection, and with nothing else; context.Cause then
+// tells what the connection's Err does. r is a copy of the request whose Context is ctx; it has no body.
 //
 // What serve returns ends the connection, if it has not ended yet:
 //
 //	nil                   closes with 1000
 //	a *conn.CloseError    closes with its code and reason; 1005 sends an empty Close, and a code that may not be
 //	                      sent becomes 1011 without the reason (RFC 6455, section 7.4.1)
-//	any other error       closes with 1011, internal error, and tells the peer nothing else; Options.Conn.OnEnd
-//	                      and serve itself are the places to log it
+//	any other error       closes with 1011, internal error, and tells the peer nothing else: log it before
 //	a panic               closes with 1011 and is reported with its stack to http.Server.ErrorLog, as net/http does
 //	http.ErrAbortHandler  as a panic drops the connection without a Close and without a report, as in net/http
 //	runtime.Goexit        closes with 1011
@@ -59,11 +60,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		cancel(err)
 		return
 	}
+	returned := r.Context()
 	r = r.WithContext(ctx)
 	r.Body = http.NoBody
 	s := &serving{handler: h, conn: c, request: r, place: v.place}
 	s.server, _ = ctx.Value(http.ServerContextKey).(*http.Server)
-	go s.run()
+	s.start(returned)
 }
 
 // serving is one serve function at work.
@@ -75,6 +77,22 @@ type serving struct {
 	place   place
 	err     error
 	over    bool // serve has returned
+}
+
+// start makes the goroutine of a connection when the middleware around the handler has returned: that is when http.Server
+// cancels the request's context. If some middleware has put another context there, nobody knows when it ends, and serve
+// starts after middlewarePatience.
+func (s *serving) start(returned context.Context) {
+	if s.server == nil {
+		go s.run()
+		return
+	}
+	late := time.AfterFunc(middlewarePatience, s.run)
+	context.AfterFunc(returned, func() {
+		if late.Stop() { // exactly one of the two runs it
+			s.run()
+		}
+	})
 }
 
 // run is the goroutine of a connection. Its frame stays under serve as long as the connection lives, so it is small.

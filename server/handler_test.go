@@ -8,13 +8,17 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/tidewire/websocket/conn"
 	"github.com/tidewire/websocket/frame"
+	"github.com/tidewire/websocket/internal/wiretest"
 )
 
 func TestEndOfServe(t *testing.T) {
@@ -135,18 +139,20 @@ func TestPanicIsReported(t *testing.T) {
 	}
 }
 
-func TestPanicIsReportedWithoutALogOfTheServer(t *testing.T) {
+// A ServeHTTP that no http.Server has called has its panics in the log of the program.
+func TestPanicIsReportedWithoutAServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
+		defer log.SetOutput(log.Writer())
 		log.SetOutput(&out)
-		defer log.SetOutput(log.Default().Writer())
 		h := Handler(func(context.Context, *conn.Conn, *http.Request) error { panic("oh") }, nil)
-		s := &http.Server{Handler: h}
-		l := serveHTTP(t, s)
-		s.ErrorLog = nil
-		l.dial().opens().endsWith(1011, "")
+		client, server := wiretest.Pipe(0)
+		h.ServeHTTP(takeover{ResponseWriter: httptest.NewRecorder(), nc: server}, newRequest())
+		p := newPeer(t, client)
+		p.head()
+		p.endsWith(1011, "")
 		synctest.Wait()
-		if !strings.Contains(out.String(), "panic serving pipe:client-1: oh") {
+		if !strings.Contains(out.String(), "panic serving pipe:a: oh") {
 			t.Errorf("log = %q, want the panic", out.String())
 		}
 	})
@@ -218,23 +224,49 @@ func TestReadWithTheContextOfServeTellsTheConnectionsEnd(t *testing.T) {
 
 func TestMiddlewareHasFinishedBeforeServe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		returned := make(chan struct{})
-		served := false
+		finished := false // under the race detector this is enough: serve starts behind the write
 		h := Handler(func(context.Context, *conn.Conn, *http.Request) error {
-			<-returned
-			served = true
+			if !finished {
+				t.Error("serve runs before middleware has finished")
+			}
 			return nil
 		}, nil)
 		l := serveHTTP(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			h.ServeHTTP(w, r)
-			if served {
-				t.Error("serve ran before ServeHTTP returned")
+			for range 100 {
+				runtime.Gosched()
 			}
-			close(returned)
+			finished = true
+			panic("at the end of middleware") // is no concern of the connection
 		})})
 		l.dial().opens().endsWith(1000, "")
-		if !served {
-			t.Error("serve did not run")
+	})
+}
+
+// A middleware may give the request a context that outlives it. serve starts all the same, once.
+func TestMiddlewareReplacesTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, stop := context.WithCancel(context.Background())
+		defer stop()
+		var count atomic.Int32
+		h := Handler(func(context.Context, *conn.Conn, *http.Request) error {
+			count.Add(1)
+			return nil
+		}, nil)
+		l := serveHTTP(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+			context.AfterFunc(app, cancel)
+			h.ServeHTTP(w, r.WithContext(ctx))
+		})})
+		start := time.Now()
+		l.dial().opens().endsWith(1000, "")
+		if got := time.Since(start); got != middlewarePatience {
+			t.Errorf("serve started after %v, want %v", got, middlewarePatience)
+		}
+		stop()
+		synctest.Wait()
+		if count.Load() != 1 {
+			t.Errorf("serve ran %d times, want once", count.Load())
 		}
 	})
 }

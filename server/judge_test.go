@@ -4,11 +4,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/tidewire/websocket/frame"
 	"github.com/tidewire/websocket/internal/wiretest"
 )
 
@@ -103,7 +106,8 @@ func TestMalformedOriginPatternIsOurFault(t *testing.T) {
 			p.send(request())
 			_, body := p.refused(http.StatusInternalServerError)
 			synctest.Wait()
-			if strings.Contains(body, "pattern") || d.name != "Handler" && (err == nil || !strings.Contains(err.Error(), "malformed origin pattern")) {
+			told := d.name == "Handler" || err != nil && strings.Contains(err.Error(), "malformed origin pattern")
+			if strings.Contains(body, "pattern") || !told {
 				t.Errorf("%s: error %v, body %q; want the pattern in the error only", d.name, err, body)
 			}
 		}
@@ -131,7 +135,8 @@ func TestAuthorizeSeesTheRequest(t *testing.T) {
 			if head := p.head(); !strings.Contains(head, "\r\nX-Seen: yes\r\n") {
 				t.Errorf("%s: response %q without X-Seen", d.name, head)
 			}
-			want := "GET /ch%61t%2Fx?room=1 /chat/x 1 /ch%61t%2Fx?room=1 HTTP/1.11 1 example.com[] pipe:client-1 <nil> 0 ab7 <nil> true"
+			want := "GET /ch%61t%2Fx?room=1 /chat/x 1 /ch%61t%2Fx?room=1 HTTP/1.11 1 example.com[] pipe:client-1 <nil>" +
+				" 0 ab7 <nil> true"
 			if got != want {
 				t.Errorf("%s: Authorize saw\n%s, want\n%s", d.name, got, want)
 			}
@@ -240,6 +245,65 @@ func TestAuthorizeMayPanic(t *testing.T) {
 		p.gone()
 		if err := g.Shutdown(t.Context()); err != nil {
 			t.Errorf("Shutdown = %v: a place was not given up", err)
+		}
+	})
+}
+
+// Nobody can interrupt Authorize, so it has its time, and the answer has its own.
+func TestAuthorizeMayTakeLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, answer := range []error{nil, &Refusal{Status: 401}} {
+			o := &Options{Authorize: func(r *http.Request, h http.Header) error {
+				<-time.After(time.Minute)
+				return answer
+			}}
+			want := "HTTP/1.1 101"
+			if answer != nil {
+				want = "HTTP/1.1 401"
+			}
+			for _, d := range doors {
+				p := d.open(t, o, echo, ignore).dial()
+				p.send(request())
+				if got := p.head(); got[:12] != want {
+					t.Errorf("%s: %.12q, want %s", d.name, got, want)
+				}
+				p.nc.Close()
+			}
+			client, server := wiretest.Pipe(0)
+			p := newPeer(t, client)
+			p.send(request())
+			c, _, err := UpgradeConn(wiretest.NoDeadlines(server), o)
+			if got := p.head(); got[:12] != want {
+				t.Errorf("without deadlines: %.12q, want %s, %v", got, want, err)
+			}
+			if err == nil {
+				c.CloseNow()
+			}
+			p.nc.Close()
+		}
+	})
+}
+
+// A client that sends frames, or another request, behind one that is refused gets one answer and then the end.
+func TestNothingBehindARefusalIsRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, d := range doors {
+			l := d.open(t, nil, never(t), ignore)
+			another := "GET /admin HTTP/1.1\r\nHost: a\r\n\r\n"
+			for _, behind := range []string{request(), another, masked(frame.Text, "x"), "\r\n"} {
+				p := l.dial()
+				p.nc.(*wiretest.Conn).SetManners(wiretest.Linux())
+				p.send(request("Origin: http://evil.example") + behind)
+				r, err := http.ReadResponse(p.in, nil)
+				if err != nil || r.StatusCode != http.StatusForbidden {
+					t.Fatalf("%s: response %v, %v; want 403", d.name, r, err)
+				}
+				io.Copy(io.Discard, r.Body)
+				if rest, _ := io.ReadAll(p.in); len(rest) > 0 {
+					t.Errorf("%s: behind %q came %q", d.name, behind, rest)
+				}
+				p.nc.Close()
+			}
 		}
 	})
 }

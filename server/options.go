@@ -9,9 +9,13 @@ import (
 
 // Defaults and limits of the opening handshake, one constant each.
 const (
-	// defaultHandshakeTimeout is for the whole of TLS, the request's head and our answer. A browser's request is one
-	// segment, so it is for three slow round trips and a busy machine.
+	// defaultHandshakeTimeout is for TLS and the request's head: three slow round trips and a busy machine. A browser's
+	// head is one segment.
 	defaultHandshakeTimeout = 10 * time.Second
+
+	// middlewarePatience is how long serve of a Handler waits for the end of a request whose context does not tell it. It
+	// is long for what middleware does at its end, and short for a peer that waits.
+	middlewarePatience = 100 * time.Millisecond
 
 	// firstRead is the room for a request's head, in bytes, before it grows: a browser's is about 600 bytes.
 	firstRead = 1 << 10
@@ -44,17 +48,16 @@ type Options struct {
 
 	// Authorize is asked last, about a request that is otherwise accepted, and before anything has been sent. r is the
 	// request, h the header of the response: what Authorize sets there goes out with the 101 or with the refusal.
-	// An error refuses: a *[Refusal] with its status, a *[handshake.Error] with its own, any other with 403 and
-	// without its text. Upgrade, or UpgradeConn, then returns that error.
+	// An error refuses: a *[Refusal] with its status, a *[handshake.Error] with its own, any other with 403 and without
+	// its text. Upgrade, or UpgradeConn, then returns that error.
 	//
 	// Under Upgrade and Handler r is the request of net/http and h the header of its ResponseWriter. Under UpgradeConn
 	// r is made for Authorize from the request's head; its context is context.Background.
 	Authorize func(r *http.Request, h http.Header) error
 
-	// HandshakeTimeout bounds UpgradeConn from its call to the open connection: TLS, the request's head, Authorize and
-	// our answer. Under Upgrade and Handler reading the head is the business of http.Server (see
-	// http.Server.ReadHeaderTimeout), and HandshakeTimeout bounds the writing of the 101. Default 10 s; negative
-	// means off.
+	// HandshakeTimeout bounds, in UpgradeConn, TLS and the request's head together, and then the writing of our answer.
+	// Under Upgrade and Handler reading the head is the business of http.Server (see its ReadHeaderTimeout), and
+	// HandshakeTimeout bounds the writing of the 101. Authorize is not bounded. Default 10 s; negative means off.
 	HandshakeTimeout time.Duration
 
 	// Group, if it is not nil, has the connections as its members.

@@ -21,10 +21,10 @@ import (
 // of it, without net/http. It returns the request too. Bytes that arrived behind the request are not lost.
 //
 // UpgradeConn owns nc: on an error it has closed it. If the request cannot be accepted, the client has got a complete
-// HTTP response, and the error is a *[handshake.Error] or what [Options.Authorize] returned: 408 if the request was not
-// there within HandshakeTimeout, 431 or 414 if it passed the limits of [handshake.HeadScanner] (32 KiB in all), and what
-// [Upgrade] answers too. If the socket failed or the client went, the error is that of the socket. A panic of Authorize
-// closes nc and goes on.
+// HTTP response, and the error is a *[handshake.Error] or what [Options.Authorize] returned: 408 if the request was
+// not there within HandshakeTimeout, 431 or 414 if it passed the limits of [handshake.HeadScanner] (32 KiB in all), and
+// what [Upgrade] answers too. If the socket failed or the client went, the error is that of the socket. A panic of
+// Authorize closes nc and goes on.
 //
 // If nc is a *[tls.Conn], its handshake is made first, within the same time (RFC 6455, section 4.2.2, step 1).
 func UpgradeConn(nc net.Conn, o *Options) (*conn.Conn, *handshake.Request, error) {
@@ -65,6 +65,7 @@ func (u *upgrade) run() (*conn.Conn, error) {
 		}
 		return nil, err
 	}
+	u.unbind() // Authorize takes as long as it takes
 	header := make(http.Header)
 	state := tlsState(u.nc)
 	v, err := u.options.judge(question{
@@ -78,10 +79,11 @@ func (u *upgrade) run() (*conn.Conn, error) {
 		u.refuse(u.nc, err, header)
 		return nil, err
 	}
+	u.bind(u.options.timeout())
 	return u.options.open(u.nc, v, u.in[u.head:], nil)
 }
 
-// bind gives what follows d of time; 0 is no limit.
+// bind gives what follows d of time; 0 is no limit. What was there is lifted by the next bind or by the connection.
 func (u *upgrade) bind(d time.Duration) {
 	u.unbind()
 	if d > 0 && u.nc.SetDeadline(time.Now().Add(d)) != nil {
@@ -154,7 +156,7 @@ func (u *upgrade) cutShort(err error) error {
 		}
 	}
 	if err == io.EOF && len(u.in) > 0 {
-		return &handshake.Error{Status: http.StatusBadRequest, Place: "RFC 9112, section 8", Msg: "the request ends in its head"}
+		return &handshake.Error{Status: 400, Place: "RFC 9112, section 8", Msg: "the request ends in its head"}
 	}
 	return fmt.Errorf("websocket: reading the request of the handshake: %w", err)
 }

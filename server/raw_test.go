@@ -278,8 +278,9 @@ var errBroken = errors.New("the socket is broken")
 
 // Every call on the socket fails once, in every conversation: the socket is closed, and its error is told.
 func TestEveryCallOnTheSocketMayFail(t *testing.T) {
+	ops := []wiretest.Op{wiretest.OpRead, wiretest.OpWrite, wiretest.OpCloseWrite, wiretest.OpClose, wiretest.OpDeadline}
 	for _, text := range []string{request(), without("Upgrade"), request("Connection: x")} {
-		for _, op := range []wiretest.Op{wiretest.OpRead, wiretest.OpWrite, wiretest.OpCloseWrite, wiretest.OpClose, wiretest.OpDeadline} {
+		for _, op := range ops {
 			for call := 1; ; call++ {
 				failed := false
 				synctest.Test(t, func(t *testing.T) {
@@ -293,7 +294,8 @@ func TestEveryCallOnTheSocketMayFail(t *testing.T) {
 					if c == nil && err == nil || c != nil && err != nil {
 						t.Errorf("%s %d fails: UpgradeConn = %v, %v", op, call, c, err)
 					}
-					if failed && (op == wiretest.OpRead && call == 1 || op == wiretest.OpWrite && text == request()) && !errors.Is(err, errBroken) {
+					fatal := op == wiretest.OpRead && call == 1 || op == wiretest.OpWrite && text == request()
+					if failed && fatal && !errors.Is(err, errBroken) {
 						t.Errorf("%s %d fails: error %v, want that of the socket", op, call, err)
 					}
 					if c != nil {
@@ -332,8 +334,8 @@ func TestSocketWithoutAddressOrHalfClose(t *testing.T) {
 	})
 }
 
-// One property: whatever a client sends, it gets a 101, a whole refusal, or the end of the stream, in finite time, and the
-// socket is closed unless there is a connection.
+// One property: whatever a client sends, it gets a 101, a whole refusal, or the end of the stream, in finite time, and
+// the socket is closed unless there is a connection.
 func FuzzUpgradeConn(f *testing.F) {
 	f.Add([]byte(request()), uint8(0))
 	f.Add([]byte(request("Origin: http://example.com", "Sec-WebSocket-Protocol: chat")), uint8(7))

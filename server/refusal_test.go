@@ -23,6 +23,9 @@ func without(prefix string, others ...string) string {
 	return head(slices.Replace(lines, i, i+1, others...)...)
 }
 
+// speaks13 is what a 426 carries (RFC 6455, section 4.4; RFC 9110, section 15.5.22).
+var speaks13 = http.Header{"Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}}
+
 // refusals are requests that no door lets in. net/http answers some of them itself: own is false then.
 var refusals = []struct {
 	name    string
@@ -37,8 +40,8 @@ var refusals = []struct {
 	{"two Hosts", request("Host: example.com"), 400, false, nil},
 	{"empty Host", without("Host", "Host:"), 400, true, nil},
 	{"malformed Host", without("Host", "Host: a[b"), 400, true, nil},
-	{"no Upgrade", without("Upgrade"), 426, true, http.Header{"Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}}},
-	{"websocket2", without("Upgrade", "Upgrade: websocket2"), 426, true, http.Header{"Upgrade": {"websocket"}}},
+	{"no Upgrade", without("Upgrade"), 426, true, speaks13},
+	{"websocket2", without("Upgrade", "Upgrade: websocket2"), 426, true, speaks13},
 	{"no Connection", without("Connection"), 400, true, nil},
 	{"notupgrade", without("Connection", "Connection: notupgrade"), 400, true, nil},
 	{"no key", without("Sec-WebSocket-Key"), 400, true, nil},
@@ -46,8 +49,8 @@ var refusals = []struct {
 	{"two keys", request("Sec-WebSocket-Key: " + sampleKey), 400, true, nil},
 	{"two versions", request("Sec-WebSocket-Version: 13"), 400, true, nil},
 	{"version 013", without("Sec-WebSocket-Version", "Sec-WebSocket-Version: 013"), 400, true, nil},
-	{"version 12", without("Sec-WebSocket-Version", "Sec-WebSocket-Version: 12"), 426, true, http.Header{"Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}}},
-	{"no version", without("Sec-WebSocket-Version"), 426, true, http.Header{"Sec-Websocket-Version": {"13"}}},
+	{"version 12", without("Sec-WebSocket-Version", "Sec-WebSocket-Version: 12"), 426, true, speaks13},
+	{"no version", without("Sec-WebSocket-Version"), 426, true, speaks13},
 	{"foreign origin", request("Origin: http://evil.example"), 403, true, nil},
 	{"malformed protocol", request("Sec-WebSocket-Protocol: a b"), 400, true, nil},
 	{"malformed extension", request(`Sec-WebSocket-Extensions: a="`), 400, true, nil},
@@ -79,7 +82,8 @@ func TestEveryRefusalIsAResponse(t *testing.T) {
 					}
 					synctest.Wait()
 					var broken *handshake.Error
-					if ours := d.name == "UpgradeConn" || d.name == "Upgrade" && test.own; ours && (!errors.As(err, &broken) || broken.Status != test.status) {
+					told := d.name == "UpgradeConn" || d.name == "Upgrade" && test.own
+					if told && (!errors.As(err, &broken) || broken.Status != test.status) {
 						t.Errorf("%s: %s: error %v, want a *handshake.Error with status %d", d.name, test.name, err, test.status)
 					}
 				}
@@ -170,7 +174,9 @@ func TestAnswer(t *testing.T) {
 
 func TestRefusalDropsWhatWasSaidOfAnotherBody(t *testing.T) {
 	w := httptest.NewRecorder()
-	for _, name := range []string{"Content-Encoding", "Transfer-Encoding", "Etag", "Last-Modified", "Cache-Control", "Content-Length", "Connection"} {
+	for _, name := range []string{
+		"Content-Encoding", "Transfer-Encoding", "Etag", "Last-Modified", "Cache-Control", "Content-Length", "Connection",
+	} {
 		w.Header().Set(name, "x")
 	}
 	refuse(w, newRequest(), &Refusal{Status: 401, Body: "who?", Header: http.Header{

@@ -8,17 +8,17 @@ import (
 )
 
 // Shutdown ends all connections of the group in good order. From its call on, new requests are refused with 503. Every
-// connection is told so with a Close frame (see [Group.ShutdownCode], [Group.ShutdownSpread]); what was written to
-// it before is sent first. What the peer still sends up to its own Close is delivered to whoever reads.
-// The context of a serve function of [Handler] ends when its connection does, not earlier.
+// connection is told so with a Close frame (see [Group.ShutdownCode] and [Group.ShutdownSpread]); what was written to
+// it before is sent first. What the peer still sends up to its own Close is delivered to whoever reads. The context of
+// a serve function of [Handler] ends when its connection does, not earlier.
 //
 // Shutdown returns nil when all connections have ended and every serve function has returned. If ctx ends first, it
-// closes the sockets that are left, which makes every call on them fail, and returns the error of ctx without waiting for the serve
-// functions. A peer has the connection's CloseTimeout to answer, so a ctx that lasts longer than
-// ShutdownSpread and CloseTimeout together is cut short only by a serve function that does not return.
+// closes the sockets that are left, which makes every call on them fail, and returns the error of ctx without waiting
+// for the serve functions. A peer has the connection's CloseTimeout to answer, so a ctx that lasts longer than
+// ShutdownSpread and CloseTimeout together is needed only by serve functions that take their time.
 //
-// A group that was shut down stays so. Several calls may run at once; each waits for the same end.
-// With http.Server, call its Shutdown too, first or at the same time: it ends the listening.
+// A group that was shut down stays so. Several calls may run at once; each waits for the same end. With http.Server,
+// call its Shutdown too, before or at the same time: it ends the listening.
 func (g *Group) Shutdown(ctx context.Context) error {
 	empty, first := g.close()
 	if first {

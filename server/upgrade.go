@@ -12,13 +12,13 @@ import (
 
 // Upgrade answers an opening handshake that net/http has read, and makes a connection of it. If the request cannot be
 // accepted, a complete HTTP response has been written when Upgrade returns, and the error, a *[handshake.Error] or what
-// [Options.Authorize] returned, says why; the handler has only to return. If the client goes while it is
-// answered, the error is that of the socket.
+// [Options.Authorize] returned, says why; the handler has only to return. If the client goes while it is answered, the
+// error is that of the socket.
 //
 // w may be wrapped by middleware: it must be an [http.Hijacker] or have an Unwrap method that leads to one. What is set
 // in w.Header() goes out with the 101, but a field that belongs to the handshake (Connection, Sec-WebSocket-Accept...)
-// is an error, and so is a value with a line break; they are answered with 500. The deadlines of the http.Server are lifted, and frames
-// that the client sent behind its request are not lost.
+// is an error, and so is a value with a line break; they are answered with 500. The deadlines of the http.Server are
+// lifted, and frames that the client sent behind its request are not lost.
 //
 // The connection belongs to the caller, who must close it. http.Server.Shutdown does not know it: see [Group]. A
 // goroutine that net/http started has a grown stack, about 8 KiB, which it keeps while it serves the connection;
@@ -61,8 +61,11 @@ func fromHTTP(r *http.Request) *handshake.Request {
 	}
 }
 
+// endHook is told of the end of a connection; nil: nobody is.
+type endHook func(c *conn.Conn, err error)
+
 // hijack takes the socket from net/http, writes the 101 and makes the connection.
-func (o *Options) hijack(w http.ResponseWriter, r *http.Request, v verdict, onEnd func(*conn.Conn, error)) (*conn.Conn, error) {
+func (o *Options) hijack(w http.ResponseWriter, r *http.Request, v verdict, onEnd endHook) (*conn.Conn, error) {
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		v.place.giveUp()
@@ -85,7 +88,7 @@ func (o *Options) hijack(w http.ResponseWriter, r *http.Request, v verdict, onEn
 }
 
 // open writes the 101 to nc and makes the connection. It owns nc and the place.
-func (o *Options) open(nc net.Conn, v verdict, behind []byte, onEnd func(*conn.Conn, error)) (*conn.Conn, error) {
+func (o *Options) open(nc net.Conn, v verdict, behind []byte, onEnd endHook) (*conn.Conn, error) {
 	if _, err := nc.Write(v.head); err != nil {
 		v.place.giveUp()
 		nc.Close()

@@ -1,0 +1,162 @@
+package server
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+
+	"github.com/tidewire/websocket/conn"
+	"github.com/tidewire/websocket/handshake"
+)
+
+// place is room in a Group for one connection; the zero place is that of a connection without a Group. It is given by
+// admit, and then either given up or joined, and left when the connection ends. Beside that, begin and done count
+// a serve function.
+type place struct {
+	g  *Group
+	ip netip.Addr // invalid: does not count
+}
+
+// admit gives a place to a client, or an *handshake.Error. g may be nil.
+func (g *Group) admit(remote string) (place, error) {
+	if g == nil {
+		return place{}, nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	p := place{g: g}
+	if g.LimitPerIP > 0 {
+		p.ip = network(remote)
+	}
+	switch {
+	case g.closing:
+		return place{}, full(http.StatusServiceUnavailable, "RFC 9110, section 15.6.4", "server is shutting down")
+	case g.Limit > 0 && len(g.conns)+g.pending >= g.Limit:
+		return place{}, full(http.StatusServiceUnavailable, "RFC 6455, section 10.4", "server has no room left")
+	case p.ip.IsValid() && g.perIP[p.ip] >= g.LimitPerIP:
+		return place{}, full(http.StatusTooManyRequests, "RFC 6455, section 10.4", "client has too many connections")
+	}
+	g.pending++
+	if p.ip.IsValid() {
+		if g.perIP == nil {
+			g.perIP = make(map[netip.Addr]int)
+		}
+		g.perIP[p.ip]++
+	}
+	return p, nil
+}
+
+func full(status int, where, msg string) *handshake.Error {
+	return &handshake.Error{Status: status, Place: where, Msg: msg}
+}
+
+// network is the address of remote ("IP:port") that counts: all of IPv4, 64 bits of IPv6.
+func network(remote string) netip.Addr {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		host = remote
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{} // a unix socket
+	}
+	ip = ip.Unmap().WithZone("")
+	if ip.Is6() {
+		prefix, _ := ip.Prefix(64)
+		ip = prefix.Addr()
+	}
+	return ip
+}
+
+func (p place) wheel() *conn.Wheel {
+	if p.g == nil {
+		return nil
+	}
+	return &p.g.timers
+}
+
+// giveUp gives back a place that no connection has taken.
+func (p place) giveUp() {
+	if p.g == nil {
+		return
+	}
+	p.g.mu.Lock()
+	defer p.g.mu.Unlock()
+	p.g.pending--
+	p.vacate()
+}
+
+// join makes the connection and its member in one step, so that it cannot end in between.
+func (p place) join(create func() *conn.Conn) *conn.Conn {
+	if p.g == nil {
+		return create()
+	}
+	c, closing, forced := p.add(create)
+	switch { // Shutdown came while the handshake was answered
+	case forced:
+		c.CloseNow()
+	case closing:
+		p.g.sendAway(c)
+	}
+	return c
+}
+
+func (p place) add(create func() *conn.Conn) (c *conn.Conn, closing, forced bool) {
+	g := p.g
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.conns == nil {
+		g.conns = make(map[*conn.Conn]netip.Addr)
+	}
+	c = create()
+	g.conns[c] = p.ip
+	g.pending--
+	return c, g.closing, g.forced
+}
+
+// leave takes an ended connection out.
+func (p place) leave(c *conn.Conn) {
+	if p.g == nil {
+		return
+	}
+	p.g.mu.Lock()
+	defer p.g.mu.Unlock()
+	delete(p.g.conns, c)
+	p.vacate()
+}
+
+// vacate is called with the lock held.
+func (p place) vacate() {
+	if p.ip.IsValid() {
+		if p.g.perIP[p.ip]--; p.g.perIP[p.ip] == 0 {
+			delete(p.g.perIP, p.ip)
+		}
+	}
+	p.g.checkEmpty()
+}
+
+// begin counts a serve function that will run, and done one that has returned.
+func (p place) begin() { p.countServe(+1) }
+func (p place) done()  { p.countServe(-1) }
+
+func (p place) countServe(n int) {
+	if p.g == nil {
+		return
+	}
+	p.g.mu.Lock()
+	defer p.g.mu.Unlock()
+	p.g.serving += n
+	p.g.checkEmpty()
+}
+
+// checkEmpty tells Shutdown that nothing is left. It is called with the lock held.
+func (g *Group) checkEmpty() {
+	if g.emptyNow == nil || len(g.conns)+g.pending+g.serving > 0 {
+		return
+	}
+	select {
+	case <-g.emptyNow: // told before
+	default:
+		close(g.emptyNow)
+	}
+}
