@@ -20,9 +20,9 @@ import (
 // is an error, and so is a value with a line break; they are answered with 500. The deadlines of the http.Server are
 // lifted, and frames that the client sent behind its request are not lost.
 //
-// The connection belongs to the caller, who must close it. http.Server.Shutdown does not know it: see [Group]. A
-// goroutine that net/http started has a grown stack, about 8 KiB, which it keeps while it serves the connection;
-// [Handler] serves on a small one.
+// The connection belongs to the caller, who must close it. http.Server.Shutdown does not know it: see [Group]. While a
+// handler of net/http serves the connection itself, net/http keeps its buffers, the request and a grown stack, more
+// than 10 KiB; [Handler] serves without them.
 func Upgrade(w http.ResponseWriter, r *http.Request, o *Options) (*conn.Conn, error) {
 	o = o.orDefault()
 	v, err := o.judge(ask(w, r))
