@@ -115,6 +115,5 @@ func isTimeout(err error) bool {
 		return true
 	}
 	var ne net.Error
-	var no syscall.Errno
-	return errors.As(err, &ne) && ne.Timeout() && !errors.As(err, &no)
+	return errors.As(err, &ne) && ne.Timeout() && !errors.Is(err, syscall.ETIMEDOUT)
 }
