@@ -231,6 +231,9 @@ func TestRedirectsAndTLS(t *testing.T) {
 			continue
 		}
 		mustRead(t, mustDial(t, t.Context(), row.from, o), "Hello")
+		if len(o.TLS.Certificates) != 1 || o.TLS.ServerName != row.serverName {
+			t.Errorf("%s to %s: Dial changed the caller's tls.Config", row.from, row.to)
+		}
 		first, second := <-all, <-all
 		want := seen{sni: "other"}
 		if row.to == "/ok" {

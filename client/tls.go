@@ -33,8 +33,9 @@ func tlsConfig(base *tls.Config, name string) *tls.Config {
 	return c
 }
 
-// certName is the name that a certificate must have: a host without the final dot, or an IP without zone.
+// certName is the name that a certificate must have. For an IP that is without the zone; crypto/tls takes the final dot
+// of a name off.
 func certName(host string) string {
 	host, _, _ = strings.Cut(host, "%")
-	return strings.TrimSuffix(host, ".")
+	return host
 }
