@@ -36,6 +36,6 @@ func tlsConfig(base *tls.Config, name string) *tls.Config {
 // certName is the name that a certificate must have. For an IP that is without the zone; crypto/tls takes the final dot
 // of a name off.
 func certName(host string) string {
-	host, _, _ = strings.Cut(host, "%")
-	return host
+	name, _, _ := strings.Cut(host, "%")
+	return name
 }
