@@ -3,6 +3,7 @@ package conn
 import (
 	"errors"
 	"io"
+	"net"
 	"testing"
 	"time"
 
@@ -165,4 +166,33 @@ func brokenRule(err error) CloseCode {
 		return 0
 	}
 	return e.Code
+}
+
+// tcpConns is pair over loopback TCP.
+func tcpConns(t testing.TB, o *Options) (client, server *Conn) {
+	t.Helper()
+	a, b := loopback(t)
+	client, server = New(a, Setup{Role: Client}, o), New(b, Setup{Role: Server}, o)
+	t.Cleanup(func() { client.CloseNow(); server.CloseNow() })
+	return client, server
+}
+
+// loopback returns the two ends of a loopback TCP connection.
+func loopback(t testing.TB) (dialed, accepted *net.TCPConn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	a, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close(); b.Close() })
+	return a.(*net.TCPConn), b.(*net.TCPConn)
 }
