@@ -9,14 +9,15 @@ type buffer struct{ b []byte }
 const (
 	smallBuffer = 4 << 10  // what a read starts with
 	midBuffer   = 16 << 10 // a fragment
+	halfBuffer  = 32 << 10 // so that no class wastes more than half and 8 KiB
 	bigBuffer   = 64 << 10 // the largest that is ever pooled
 )
 
-var pools = [3]struct {
+var pools = [4]struct {
 	size int
 	pool sync.Pool
 }{
-	{size: smallBuffer}, {size: midBuffer}, {size: bigBuffer},
+	{size: smallBuffer}, {size: midBuffer}, {size: halfBuffer}, {size: bigBuffer},
 }
 
 // getBuffer returns an empty buffer with room for n bytes.
