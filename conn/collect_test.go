@@ -117,7 +117,7 @@ func openFrame(t *testing.T, final bool, n int64) protocol.Inbound {
 // Peak and pinned, measured on the heap: a message up to the limit in fragments,
 // read while the peer stalls before its last byte.
 func TestHeapOfAStalledMessage(t *testing.T) {
-	const conns, size = 16, 700_001
+	const conns, size = 8, 300_001
 	for _, call := range dataCalls()[:4] {
 		for _, n := range []int{1, 7} {
 			t.Run(fmt.Sprintf("%s/%d fragments", call.name, n), func(t *testing.T) {
