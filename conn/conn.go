@@ -38,14 +38,14 @@ type Setup struct {
 // at any time; what each waits for is said beside it.
 type Conn struct {
 	// Set by New and never changed.
-	nc      net.Conn
-	wire    wire
-	role    Role
-	opt     settings
-	sub     string
-	ownEnd  func(c *Conn, err error)
-	done    chan struct{}
-	timed   bool // nc has deadlines: whoever waits can be interrupted
+	nc     net.Conn
+	wire   wire
+	role   Role
+	opt    settings
+	sub    string
+	ownEnd func(c *Conn, err error)
+	done   chan struct{}
+	timed  bool // nc has deadlines: whoever waits can be interrupted
 
 	// The reader's: rd belongs to the holder of the read turn.
 	readMu    sync.Mutex // guards readTurn

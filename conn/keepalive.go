@@ -151,9 +151,12 @@ func (c *Conn) judgeProgress(bytes int64, waiting uint32) error {
 	if c.opt.minProgress == 0 {
 		return nil
 	}
-	if n := c.stats.messagesIn.Load(); waiting != insideMessage || n != k.messages {
+	if n := c.stats.messagesIn.Load(); waiting == betweenMessages || n != k.messages {
 		k.inside, k.messages = false, n
 		return nil
+	}
+	if waiting == notWaiting {
+		return nil // which is our time, also if only for this moment
 	}
 	if !k.inside || bytes-k.mark >= c.opt.minProgress {
 		k.inside, k.mark, k.slow = true, bytes, 0
