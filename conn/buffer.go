@@ -58,7 +58,7 @@ func reserve(b *buffer, n int) *buffer {
 	case cap(b.b)-len(b.b) >= n:
 		return b
 	}
-	larger := getBuffer(max(len(b.b)+n, min(2*cap(b.b), 2*bigBuffer)))
+	larger := getBuffer(max(len(b.b)+n, 2*cap(b.b)))
 	larger.b = append(larger.b, b.b...)
 	putBuffer(b)
 	return larger
