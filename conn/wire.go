@@ -54,14 +54,17 @@ func newAnyWire(nc net.Conn) *anyWire {
 	w := &anyWire{nc: nc, below: nc}
 	// A *tls.Conn is known by its shape: this package does not need crypto/tls. Its
 	// Close waits up to 5 s on a full socket, and an interrupted Write of it is its
-	// last.
-	if t, ok := nc.(interface {
-		NetConn() net.Conn
-		VerifyHostname(host string) error
-	}); ok {
+	// last. Through an https proxy there is TLS in TLS.
+	for {
+		t, ok := w.below.(interface {
+			NetConn() net.Conn
+			VerifyHostname(host string) error
+		})
+		if !ok {
+			return w
+		}
 		w.below, w.tls = t.NetConn(), true
 	}
-	return w
 }
 
 func (w *anyWire) read(p []byte) (int, error) { return w.nc.Read(p) }
