@@ -53,7 +53,7 @@ func TestRequestOnTheWire(t *testing.T) {
 	}
 }
 
-// Checklist: C8, C11, C15
+// Checklist: C8, C15
 func TestCallersHeader(t *testing.T) {
 	heads := make(chan string, 1)
 	w := newWorld(t, func(p *peer, _ int) {
