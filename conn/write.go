@@ -129,7 +129,7 @@ func (c *Conn) beginMessage(ctx context.Context) error {
 		}
 		return c.unwritten(ctx)
 	}
-	if err := c.awaitRoom(ctx); err != nil {
+	if err := c.awaitRoom(ctx, highWater); err != nil {
 		c.endMessage()
 		return err
 	}
@@ -164,15 +164,15 @@ func (c *Conn) commitLater() {
 	w.later, w.laterN = nil, 0
 }
 
-// awaitRoom waits until less than highWater is committed and unsent. mu and the
+// awaitRoom waits until less than limit bytes are committed and unsent. mu and the
 // message turn are held.
-func (c *Conn) awaitRoom(ctx context.Context) error {
-	for c.wr.err == nil && c.wr.committed() >= highWater {
+func (c *Conn) awaitRoom(ctx context.Context, limit int) error {
+	for c.wr.err == nil && c.wr.committed() >= limit {
 		if !c.awaitChange(ctx) {
 			break
 		}
 	}
-	if c.wr.err != nil || c.wr.committed() >= highWater {
+	if c.wr.err != nil || c.wr.committed() >= limit {
 		return c.unwritten(ctx)
 	}
 	return nil

@@ -133,7 +133,9 @@ func (w *messageWriter) send(final bool) error {
 // sendFragment reports whether the frame was committed, whatever came then.
 func (c *Conn) sendFragment(ctx context.Context, op frame.Opcode, final bool, p []byte) (committed bool, err error) {
 	c.mu.Lock()
-	if err := c.awaitRoom(ctx); err != nil {
+	// No further ahead of the socket than one frame, so that a pong leaves before the
+	// next one (RFC 6455, section 5.5.2).
+	if err := c.awaitRoom(ctx, fragmentSize); err != nil {
 		c.offer()
 		return false, err
 	}
