@@ -3,9 +3,9 @@ package fuzz
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/tidewire/websocket/conn"
@@ -16,8 +16,14 @@ import (
 
 // message is one message as it was delivered.
 type message struct {
-	t conn.MessageType
-	p string
+	t   conn.MessageType
+	p   string
+	cut bool // p is its beginning: the rest was abandoned
+}
+
+// isOf reports whether m is what came of sent.
+func (m message) isOf(sent message) bool {
+	return m == sent || m.cut && m.t == sent.t && strings.HasPrefix(sent.p, m.p)
 }
 
 // pieces gives the lengths that cuts names, one more each, again and again; no cuts
@@ -53,7 +59,7 @@ func readAll(ctx context.Context, c *conn.Conn, by way) (got []message, err erro
 			if err != nil {
 				return got, err
 			}
-			got = append(got, message{m.Type, string(m.Data)})
+			got = append(got, message{t: m.Type, p: string(m.Data)})
 		}
 		_, _, err := c.Read(ctx) // the loop is silent about a normal end
 		return got, err
@@ -64,7 +70,7 @@ func readAll(ctx context.Context, c *conn.Conn, by way) (got []message, err erro
 			if err != nil {
 				return got, err
 			}
-			got = append(got, message{t, string(b[len(buf):])})
+			got = append(got, message{t: t, p: string(b[len(buf):])})
 		}
 	case byReader:
 		for {
@@ -80,7 +86,7 @@ func readAll(ctx context.Context, c *conn.Conn, by way) (got []message, err erro
 		if err != nil {
 			return got, err
 		}
-		got = append(got, message{t, string(b)})
+		got = append(got, message{t: t, p: string(b)})
 	}
 }
 
@@ -91,7 +97,7 @@ func readStream(ctx context.Context, c *conn.Conn) (message, error) {
 		return message{}, err
 	}
 	b, err := io.ReadAll(r)
-	return message{t, string(b)}, err
+	return message{t: t, p: string(b)}, err
 }
 
 // documented fails the test unless err is what a call on a connection may return:
@@ -158,17 +164,18 @@ func rest(t *testing.T, nc net.Conn) []byte {
 }
 
 // legal reads what our end of the given role sent, and fails the test unless these
-// are frames that it may send: by the rules, none behind a Close. It returns all
-// but the Pongs, and the Pongs' payloads. A frame may be cut off at the end only if
-// the connection was.
-func legal(t *testing.T, role conn.Role, b []byte, whole bool) (frames []string, pongs []string) {
+// are frames that it may send: by the rules, none behind a Close. It returns the
+// code of the Close, 0 without one, how many other frames there are, and what the
+// Pongs among them carry. A frame may be cut off at the end only if the connection
+// was.
+func legal(t *testing.T, role conn.Role, b []byte, whole bool) (sent conn.CloseCode, others int, pongs []string) {
 	t.Helper()
 	const rsv1 = false
 	in := protocol.NewInbound(1-role, rsv1, 0)
 	for len(b) > 0 {
 		h, err := frame.ParseHeader(b)
 		if !whole && (err == frame.ErrShort || err == nil && int64(len(b)-h.Len()) < h.Length) {
-			return frames, pongs
+			return sent, others, pongs
 		}
 		if err == nil {
 			err = in.Header(h)
@@ -185,19 +192,19 @@ func legal(t *testing.T, role conn.Role, b []byte, whole bool) (frames []string,
 			t.Fatalf("a %v sent an illegal frame: %v; %q", role, err, p)
 		}
 		b = b[end:]
+		others++
 		switch h.Opcode {
 		case frame.Pong:
 			pongs = append(pongs, string(p))
-			continue
 		case frame.Close:
-			if _, _, err := frame.ParseClose(p); err != nil {
+			others--
+			if sent, _, err = frame.ParseClose(p); err != nil {
 				t.Fatalf("a %v sent an illegal Close: %v", role, err)
 			}
 			if len(b) > 0 {
 				t.Fatalf("a %v sent % x behind its Close", role, b[:min(len(b), 64)])
 			}
 		}
-		frames = append(frames, fmt.Sprintf("%v %v %q", h.Opcode, h.Fin, p))
 	}
-	return frames, pongs
+	return sent, others, pongs
 }

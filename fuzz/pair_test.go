@@ -3,6 +3,7 @@ package fuzz
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -40,7 +41,7 @@ const (
 
 // parse returns the steps of both sides; a script of over 64 steps is cut.
 func parse(script []byte) (sides [2][]step) {
-	for i := 0; i+1 < len(script) && i < 128; i += 2 {
+	for i := 0; i+1 < len(script) && i < 256; i += 2 {
 		side := script[i] & 1
 		sides[side] = append(sides[side], step{action(script[i]>>1) % actions, script[i+1]})
 	}
@@ -50,7 +51,7 @@ func parse(script []byte) (sides [2][]step) {
 // network says what lies between the two: how its pieces are cut and where it
 // breaks.
 type network struct {
-	size       uint16 // of the pipe
+	size       uint16 // of the pipe, less 100
 	cut        byte   // pieces of 1 to cut bytes in a Read and a Write, 0: none
 	fault      byte   // what happens to the client's sending, and whose deadlines are missing
 	at         uint16 // behind this many of its bytes
@@ -83,6 +84,7 @@ type side struct {
 	role conn.Role
 	sent []sentMessage
 	got  []message
+	by   way
 	read chan struct{} // closed at the end of reading
 
 	broke bool // the script broke the stream
@@ -99,11 +101,16 @@ type side struct {
 // Checklist: T2
 func FuzzPair(f *testing.F) {
 	f.Add(uint16(0), byte(0), byte(0), uint16(0), byte(0), byte(0), []byte{})
-	f.Add(uint16(100), byte(3), byte(0), uint16(0), byte(1), byte(2), everything())
-	f.Add(uint16(4096), byte(0), byte(0), uint16(0), byte(3), byte(3), everything())
-	for fault := range byte(16) {
-		f.Add(uint16(1000), fault, fault, uint16(fault)*500, fault, fault+1, everything())
-		f.Add(uint16(60_000), byte(200), fault, uint16(7), byte(4), fault, []byte{0, 11, 1, 11, 0, 9, 1, 9, 6, 3, 7, 3, 2, 201, 3, 203})
+	for _, script := range [][]byte{everything(), canceled()} {
+		for how := range byte(12) {
+			f.Add(uint16(how)*3000, how%5*50, how, uint16(how)*500, how, how*5/2, script)
+			f.Add(uint16(100), byte(0), byte(0), uint16(0), how*7, how, script)
+		}
+	}
+	// Resets, half closes, stalls and closes between large writes.
+	f.Add(uint16(60_000), byte(200), byte(1), uint16(7), byte(4), byte(5), []byte{0, 11, 1, 11, 0, 9, 1, 9, 12, 9, 13, 9, 2, 201, 3, 203})
+	for end := doClose; end < actions; end++ {
+		f.Add(uint16(60_000), byte(7), byte(0), uint16(0), byte(end), byte(4), []byte{0, 10, 1, 11, 6, 3, 7, 3, byte(end) << 1, 5, 1, 10, byte(end)<<1 | 1, 5})
 	}
 	f.Fuzz(func(t *testing.T, size uint16, cut, fault byte, at uint16, clientRead, serverRead byte, script []byte) {
 		n := network{size, cut, fault, at, clientRead, serverRead}
@@ -117,6 +124,18 @@ func everything() (script []byte) {
 	for how := range byte(16) {
 		for do := range byte(doStall) + 1 {
 			script = append(script, do<<1|how&1, how*17)
+		}
+	}
+	return script
+}
+
+// canceled is a script of calls whose contexts end at every moment, with large
+// messages that the other side does not take yet, so that a write is cut between
+// two bytes.
+func canceled() (script []byte) {
+	for how := byte(4 << 5); how != 0; how++ {
+		if n := sizes[how%byte(len(sizes))]; n >= 16<<10 {
+			script = append(script, byte(doStall)<<1|1, how%3, byte(how&1), how, byte(doWriter<<1|action(how&1)), how, byte(how&1^1), how)
 		}
 	}
 	return script
@@ -151,8 +170,8 @@ func converse(t *testing.T, n network, script [2][]step) {
 	clean := true
 	for _, s := range both {
 		err := s.c.Post(conn.Text, []byte("last"))
-		clean = clean && err == nil && s.c.Err() == nil && !s.broke
-		s.sent = append(s.sent, sentMessage{message{conn.Text, "last"}, maybe})
+		clean = clean && err == nil && s.c.Err() == nil && !s.broke && s.by != notBefore
+		s.sent = append(s.sent, sentMessage{message{t: conn.Text, p: "last"}, maybe})
 	}
 	start := time.Now()
 	client.c.BeginClose(conn.CloseNormal, "")
@@ -183,7 +202,7 @@ func converse(t *testing.T, n network, script [2][]step) {
 
 // sides makes the two ends.
 func (n network) sides(t *testing.T) (client, server *side) {
-	a, b := wiretest.Pipe(1 + int(n.size))
+	a, b := wiretest.Pipe(100 + int(n.size))
 	for _, pipe := range []*wiretest.Conn{a, b} {
 		// As in FuzzStream: a pipe cannot be drained without waiting.
 		pipe.SetManners(wiretest.Manners{QuietClose: true})
@@ -228,41 +247,68 @@ func stall(pipe *wiretest.Conn, d time.Duration) {
 	time.AfterFunc(d, func() { pipe.Stall(false) })
 }
 
-// startReading reads to the end, as how says: in one way, or in many short calls
-// that are canceled, in turns.
+// byTurns is a way of the pair's: many short calls that are canceled.
+// notBefore reads nothing before the connection has ended.
+const (
+	byTurns   = ways
+	notBefore = ways + 1
+)
+
+// startReading reads to the end, in the way that how names.
 func (s *side) startReading(how byte) {
+	s.by = way(how) % (notBefore + 1)
 	go func() {
 		defer close(s.read)
-		by := way(how) % (ways + 1)
-		if by < ways {
-			s.got, _ = readAll(context.Background(), s.c, by)
-			return
+		by := s.by
+		switch by {
+		case byTurns:
+			for turn := way(how >> 4); s.c.Err() == nil; turn++ {
+				s.readBriefly(turn % (ways + 1))
+			}
+			by = byRead
+		case notBefore:
+			<-s.c.Done()
+			by = byRead
 		}
-		for turn := way(how >> 4); s.c.Err() == nil; turn++ {
-			s.readBriefly(turn % ways)
-		}
-		got, _ := readAll(context.Background(), s.c, byRead)
+		got, _ := readAll(context.Background(), s.c, by)
 		s.got = append(s.got, got...)
 	}()
 }
 
-// readBriefly reads messages until 3 ms have gone. A message that Reader has begun
-// to hand out is read to its end, for the next call would drop the rest.
+// readBriefly reads messages for 3 ms. One way more than those of readAll: it begins
+// a message through Reader and leaves it.
 func (s *side) readBriefly(by way) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Millisecond)
 	defer cancel()
-	if by == byReader {
-		begin, stop := context.WithTimeout(context.Background(), 3*time.Millisecond)
-		defer stop()
-		if _, _, err := s.c.Reader(begin); err != nil {
-			documented(s.t, begin, "Reader", err)
-			return
-		}
-		by = byRead // abandoned before its first byte: the next call returns it
+	switch by {
+	case ways:
+		documented(s.t, ctx, "Reader", s.glance(ctx, 10))
+	case byReader:
+		// Bytes that are handed out are this call's alone, so hand out none.
+		documented(s.t, ctx, "Reader", s.glance(ctx, 0))
+	default:
+		got, err := readAll(ctx, s.c, by)
+		s.got = append(s.got, got...)
+		documented(s.t, ctx, "a read", err)
 	}
-	got, err := readAll(ctx, s.c, by)
-	s.got = append(s.got, got...)
-	documented(s.t, ctx, "a read", err)
+}
+
+// glance reads up to n bytes of a message. If that is at least one, no later read
+// call returns the rest (see conn.Conn.Reader).
+func (s *side) glance(ctx context.Context, n int) error {
+	t, r, err := s.c.Reader(ctx)
+	if err != nil {
+		return err
+	}
+	b := make([]byte, n)
+	n, err = r.Read(b)
+	if n > 0 || err == io.EOF {
+		s.got = append(s.got, message{t: t, p: string(b[:n]), cut: err != io.EOF})
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return err
 }
 
 // payload is the next message: text that is its own witness.
@@ -273,7 +319,7 @@ func (s *side) payload(how byte) message {
 	}
 	mark := fmt.Sprintf("<%v %d é>", s.role, len(s.sent))
 	n := sizes[how%byte(len(sizes))]
-	return message{typ, strings.Repeat(mark, n/len(mark)) + mark[:n%len(mark)/2]}
+	return message{t: typ, p: strings.Repeat(mark, n/len(mark)) + mark[:n%len(mark)/2]}
 }
 
 // context is the context of one call: none that ends, one that has ended, or one
@@ -354,7 +400,7 @@ func (s *side) stream(ctx context.Context, how byte) {
 	}
 	third := len(m.p) / 3
 	_, err = w.Write([]byte(m.p[:third]))
-	posted := message{conn.Binary, fmt.Sprintf("<%v %d, posted>", s.role, len(s.sent))}
+	posted := message{t: conn.Binary, p: fmt.Sprintf("<%v %d, posted>", s.role, len(s.sent))}
 	postErr := s.c.Post(posted.t, []byte(posted.p))
 	if err == nil {
 		_, err = w.Write([]byte(m.p[third:]))
@@ -413,7 +459,7 @@ func (s *side) judge(got []message) {
 		next := map[int]bool{}
 		for place := range places {
 			for i := place; i < len(s.sent); i++ {
-				if s.sent[i].message == m && s.sent[i].fate != never {
+				if m.isOf(s.sent[i].message) && s.sent[i].fate != never {
 					next[i+1] = true
 				}
 				if s.sent[i].fate == sure {

@@ -36,6 +36,7 @@ var conversations = [][]conntest.Frame{
 	{{Header: frame.Header{Fin: true, Opcode: 11}}},
 	repeat(conntest.LastFrame(nil).More(), 40, conntest.TextFrame("").More()),
 	repeat(conntest.PingFrame([]byte("flood")), 40),
+	append(repeat(conntest.PingFrame([]byte("flood")), 40), conntest.PingFrame([]byte("the last")), conntest.CloseFrame(1000, "bye")),
 	repeat(conntest.PongFrame([]byte("unasked")), 40, conntest.BinaryFrame([]byte("x"))),
 }
 
