@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -23,6 +22,11 @@ var hello = server.Handler(func(ctx context.Context, c *conn.Conn, r *http.Reque
 	}
 	return c.Discard(ctx)
 }, &server.Options{Subprotocols: []string{"chat"}})
+
+// isReset knows a reset on systems without numbers for errors too.
+func isReset(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "connection reset by peer")
+}
 
 func wantText(t *testing.T, c *conn.Conn, want string) {
 	t.Helper()
@@ -68,7 +72,7 @@ func TestServerHandlersHaveWires(t *testing.T) {
 	c := Dial(t, resets)
 	c.Write(t.Context(), conn.Text, nil)
 	var e *conn.CloseError
-	if _, _, err := c.Read(t.Context()); !errors.As(err, &e) || !errors.Is(err, syscall.ECONNRESET) {
+	if _, _, err := c.Read(t.Context()); !errors.As(err, &e) || !isReset(err) {
 		t.Errorf("Read: got %v, want the reset", err)
 	}
 }
@@ -98,10 +102,10 @@ func TestServerEndsWithTheTest(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if err := <-ended; !errors.Is(err, syscall.ECONNRESET) {
+	if err := <-ended; !isReset(err) {
 		t.Errorf("the handler's connection: got %v, want the reset", err)
 	}
-	if _, err := s.DialContext(t.Context(), "tcp", "conntest.example:80"); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := s.DialContext(t.Context(), "tcp", "conntest.example:80"); err == nil || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("DialContext behind the end: got %v, want it refused", err)
 	}
 	if l := (wireListener{s}); l.Addr().Network() != "pipe" || l.Close() == nil {

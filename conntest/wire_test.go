@@ -7,7 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
-	"syscall"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,10 +99,10 @@ func TestWireClosesBehindAWriteThatWaits(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		close func(w *Wire) error
-		want  error
+		want  string
 	}{
-		{"Close", (*Wire).Close, net.ErrClosed},
-		{"CloseWrite", (*Wire).CloseWrite, syscall.EPIPE},
+		{"Close", (*Wire).Close, net.ErrClosed.Error()},
+		{"CloseWrite", (*Wire).CloseWrite, "broken pipe"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestWireClosesBehindAWriteThatWaits(t *testing.T) {
 				if err := tt.close(a); err != nil {
 					t.Errorf("got %v, want it to close although a Write waits", err)
 				}
-				if err := <-failed; !errors.Is(err, tt.want) {
+				if err := <-failed; err == nil || !strings.Contains(err.Error(), tt.want) {
 					t.Errorf("Write: got %v, want %v", err, tt.want)
 				}
 			})
@@ -138,7 +138,7 @@ func TestWireStallsAndResets(t *testing.T) {
 
 		a.Reset()
 		for _, w := range []*Wire{a, b} {
-			if _, err := w.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+			if _, err := w.Read(make([]byte, 1)); !isReset(err) {
 				t.Errorf("Read behind Reset: got %v, want ECONNRESET", err)
 			}
 		}

@@ -1,6 +1,7 @@
 package fuzz
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -107,6 +108,7 @@ func FuzzPair(f *testing.F) {
 			f.Add(uint16(100), byte(0), byte(0), uint16(0), how*7, how, script)
 		}
 	}
+	f.Add(uint16(100), byte(0), byte(0), uint16(0), byte(4), byte(4), bytes.Repeat([]byte{byte(doSleep) << 1, 250}, 100)) // nothing for hours
 	// Resets, half closes, stalls and closes between large writes.
 	f.Add(uint16(60_000), byte(200), byte(1), uint16(7), byte(4), byte(5), []byte{0, 11, 1, 11, 0, 9, 1, 9, 12, 9, 13, 9, 2, 201, 3, 203})
 	for end := doClose; end < actions; end++ {
@@ -262,8 +264,13 @@ func (s *side) startReading(how byte) {
 		by := s.by
 		switch by {
 		case byTurns:
-			for turn := way(how >> 4); s.c.Err() == nil; turn++ {
-				s.readBriefly(turn % (ways + 1))
+			for turn := range 1_000_000 {
+				if s.c.Err() != nil {
+					break
+				}
+				// Longer and longer, or a long silence would take a million turns.
+				d := time.Duration(3+turn*turn/1000) * time.Millisecond
+				s.readBriefly(d, way(int(how>>4)+turn)%(ways+1))
 			}
 			by = byRead
 		case notBefore:
@@ -275,10 +282,10 @@ func (s *side) startReading(how byte) {
 	}()
 }
 
-// readBriefly reads messages for 3 ms. One way more than those of readAll: it begins
+// readBriefly reads messages for a while. One way more than those of readAll: it begins
 // a message through Reader and leaves it.
-func (s *side) readBriefly(by way) {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Millisecond)
+func (s *side) readBriefly(d time.Duration, by way) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
 	switch by {
 	case ways:
