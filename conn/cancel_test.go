@@ -365,22 +365,21 @@ func TestForeignTimeoutEndsReading(t *testing.T) {
 	})
 }
 
-// counting is a context that counts who waits for its end.
-type counting struct {
+// countingContext is a context that counts who waits for its end.
+type countingContext struct {
 	context.Context
-	mu      sync.Mutex
-	live    int
-	made    int
-	waiting map[int]func()
+	mu   sync.Mutex
+	live int
+	made int
 }
 
-func newCounting() (*counting, context.CancelFunc) {
+func newCountingContext() (*countingContext, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &counting{Context: ctx, waiting: map[int]func(){}}, cancel
+	return &countingContext{Context: ctx}, cancel
 }
 
 // AfterFunc is what context.AfterFunc asks for.
-func (c *counting) AfterFunc(f func()) func() bool {
+func (c *countingContext) AfterFunc(f func()) func() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.live++
@@ -398,7 +397,7 @@ func (c *counting) AfterFunc(f func()) func() bool {
 }
 
 // Value hides the context inside, so that package context asks this one.
-func (c *counting) Value(any) any { return nil }
+func (c *countingContext) Value(any) any { return nil }
 
 func TestNoWatcherOutlivesTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -408,7 +407,7 @@ func TestNoWatcherOutlivesTheConnection(t *testing.T) {
 			func(c *Conn, p *peer) { p.message(frame.Close, ""); synctest.Wait(); p.nc.Close() },
 			func(c *Conn, p *peer) { p.message(frame.Opcode(3), "no such frame") },
 		} {
-			ctx, cancel := newCounting()
+			ctx, cancel := newCountingContext()
 			c, p := newPeer(t, Server, quiet())
 			for range 5 {
 				result := readCalls[0].start(ctx, c)
@@ -439,7 +438,7 @@ func TestNewContextEachCallLeavesNoWatcher(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p := newPeer(t, Server, quiet())
 		for range 5 {
-			ctx, cancel := newCounting()
+			ctx, cancel := newCountingContext()
 			defer cancel()
 			result := readCalls[0].start(ctx, c)
 			synctest.Wait()
