@@ -1,0 +1,172 @@
+package conn
+
+import (
+	"context"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tidewire/websocket/frame"
+)
+
+// ours is how many goroutines run that this package started, and where they are.
+func ours() (n int, stacks string) {
+	buf := make([]byte, 1<<20)
+	buf = buf[:runtime.Stack(buf, true)]
+	for _, g := range strings.Split(string(buf), "\n\n") {
+		if strings.Contains(g, "created by github.com/tidewire/websocket/conn.(*") {
+			n++
+			stacks += g + "\n\n"
+		}
+	}
+	return n, stacks
+}
+
+// wantNoneOfOurs wants that no goroutine of the package is left, soon.
+func wantNoneOfOurs(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+		n, stacks := ours()
+		if n == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d goroutines are left, want none:\n%s", n, stacks)
+		}
+	}
+}
+
+func TestNothingRunsWhileAConnectionWaits(t *testing.T) {
+	waits := map[string]func(c *Conn, p *peer){
+		"nobody reads": func(c *Conn, p *peer) {},
+		"a Read waits": func(c *Conn, p *peer) { go readOnce(context.Background(), c) },
+		"a Read with a context waits": func(c *Conn, p *peer) {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+			_ = cancel // at the end of the bubble
+			go readOnce(ctx, c)
+		},
+		"a loop waits": func(c *Conn, p *peer) {
+			go func() {
+				for range c.Messages(context.Background()) {
+				}
+			}()
+		},
+		"a Ping waits": func(c *Conn, p *peer) { go c.Ping(context.Background()) },
+		"after traffic": func(c *Conn, p *peer) {
+			p.message(frame.Ping, "x")
+			p.message(frame.Text, "x")
+			readOnce(context.Background(), c)
+			c.Write(context.Background(), Text, []byte("x"))
+			c.Post(Text, []byte("x"))
+		},
+		"a Writer is open":  func(c *Conn, p *peer) { c.Writer(context.Background(), Text) },
+		"our Close is sent": func(c *Conn, p *peer) { c.BeginClose(CloseNormal, "") },
+	}
+	for name, wait := range waits {
+		t.Run(name, func(t *testing.T) {
+			inBothRoles(t, func(t *testing.T, role Role) {
+				c, p := newPeer(t, role, nil)
+				wait(c, p)
+				synctest.Wait()
+				if n, stacks := ours(); n != 0 {
+					t.Errorf("%d goroutines of ours run, want none:\n%s", n, stacks)
+				}
+			})
+		})
+	}
+}
+
+// odd are ways in which programs and peers leave each other.
+var odd = map[string]func(c *Conn, far *net.TCPConn){
+	"CloseNow":             func(c *Conn, far *net.TCPConn) { c.CloseNow() },
+	"CloseNow twice":       func(c *Conn, far *net.TCPConn) { go c.CloseNow(); c.CloseNow() },
+	"Close, mute peer":     func(c *Conn, far *net.TCPConn) { c.Close() },
+	"Close, context":       func(c *Conn, far *net.TCPConn) { c.CloseWith(ended(), CloseNormal, "") },
+	"BeginClose":           func(c *Conn, far *net.TCPConn) { c.BeginClose(CloseNormal, "") },
+	"BeginClose, CloseNow": func(c *Conn, far *net.TCPConn) { c.BeginClose(CloseNormal, ""); c.CloseNow() },
+	"Close, peer resets":   func(c *Conn, far *net.TCPConn) { go c.Close(); far.SetLinger(0); far.Close() },
+	"Close, peer ends":     func(c *Conn, far *net.TCPConn) { go c.Close(); far.CloseWrite() },
+	"peer ends":            func(c *Conn, far *net.TCPConn) { far.Close(); readUntilEnd(c) },
+	"peer ends its half":   func(c *Conn, far *net.TCPConn) { far.CloseWrite(); readUntilEnd(c) },
+	"peer resets":          func(c *Conn, far *net.TCPConn) { far.SetLinger(0); far.Close(); readUntilEnd(c) },
+	"peer closes":          func(c *Conn, far *net.TCPConn) { far.Write(frameOf(1-c.role, true, frame.Close, "")); readUntilEnd(c) },
+	"peer breaks a rule":   func(c *Conn, far *net.TCPConn) { far.Write([]byte{0x83, 0}); readUntilEnd(c) },
+	"peer breaks a rule and stays silent in a full socket": func(c *Conn, far *net.TCPConn) {
+		c.Post(Binary, make([]byte, 200<<10))
+		far.Write([]byte{0x83, 0})
+		readUntilEnd(c)
+	},
+	"full socket, CloseNow": func(c *Conn, far *net.TCPConn) { c.Post(Binary, make([]byte, 200<<10)); c.CloseNow() },
+	"full socket, Close":    func(c *Conn, far *net.TCPConn) { c.Post(Binary, make([]byte, 200<<10)); c.Close() },
+	"waiting Write, CloseNow": func(c *Conn, far *net.TCPConn) {
+		go c.Write(context.Background(), Binary, make([]byte, 8<<20))
+		c.CloseNow()
+	},
+	"waiting Write, canceled": func(c *Conn, far *net.TCPConn) {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+		defer cancel()
+		c.Write(ctx, Binary, make([]byte, 8<<20))
+		if c.Err() == nil { // on a slow machine it may not have begun
+			c.CloseNow()
+		}
+	},
+	"waiting calls, CloseNow": func(c *Conn, far *net.TCPConn) {
+		go readOnce(context.Background(), c)
+		go c.Discard(context.Background())
+		go c.Ping(context.Background())
+		go c.Close()
+		c.CloseNow()
+	},
+	"open Writer, CloseNow": func(c *Conn, far *net.TCPConn) {
+		w, _ := c.Writer(context.Background(), Text)
+		io.WriteString(w, strings.Repeat("x", 20<<10))
+		c.CloseNow()
+	},
+	"half-read Reader, CloseNow": func(c *Conn, far *net.TCPConn) {
+		far.Write(frameOf(1-c.role, false, frame.Text, "half"))
+		_, r, _ := c.Reader(context.Background())
+		io.ReadFull(r, make([]byte, 2))
+		c.CloseNow()
+	},
+	"the socket is closed behind our back": func(c *Conn, far *net.TCPConn) { c.NetConn().Close(); readUntilEnd(c) },
+	"canceled Read, then CloseNow":         func(c *Conn, far *net.TCPConn) { readOnce(ended(), c); c.CloseNow() },
+}
+
+// ended is a context that has ended.
+func ended() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+func TestNoGoroutineOutlivesItsConnection(t *testing.T) {
+	for name, leave := range odd {
+		t.Run(name, func(t *testing.T) {
+			overKernel(t, func(t *testing.T, role Role) {
+				before := runtime.NumGoroutine()
+				over := make(chan struct{})
+				o := &Options{CloseTimeout: 100 * time.Millisecond, QueueBytes: -1}
+				o.OnEnd = func(*Conn, error) { close(over) }
+				c, far := overTCP(t, role, o)
+				leave(c, far)
+				<-over
+				wantNoneOfOurs(t)
+				for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
+					if time.Now().After(end) {
+						t.Fatalf("%d goroutines, want %d as before", runtime.NumGoroutine(), before)
+					}
+				}
+				if c.closeTimer != nil && c.closeTimer.Stop() {
+					t.Error("the close timer still runs")
+				}
+				if c.keep.timer.Stop() {
+					t.Error("the keepalive's timer still runs")
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,164 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/tidewire/websocket/frame"
+)
+
+func TestIsNormal(t *testing.T) {
+	tests := []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"nil", nil, false},
+		{"another error", io.EOF, false},
+		{"a canceled call", canceled("read", context.Canceled), false},
+		{"a full queue", ErrQueueFull, false},
+		{"a write behind our Close", ErrClosed, true},
+		{"the same, wrapped", fmt.Errorf("send: %w", ErrClosed), true},
+		{"somebody's closed socket", net.ErrClosed, false},
+		{"peer's 1000", &CloseError{Code: CloseNormal, Sent: CloseNormal, Remote: true}, true},
+		{"peer's 1001", &CloseError{Code: CloseGoingAway, Sent: CloseGoingAway, Remote: true}, true},
+		{"peer's empty Close", &CloseError{Code: CloseNoStatus, Sent: CloseNoStatus, Remote: true}, true},
+		{"peer's 1011", &CloseError{Code: CloseInternalError, Sent: CloseInternalError, Remote: true}, false},
+		{"peer's 4000", &CloseError{Code: 4000, Sent: 4000, Remote: true}, false},
+		{"ours, answered", &CloseError{Code: CloseNormal, Sent: CloseNormal}, true},
+		{"our 4000, answered", &CloseError{Code: 4000, Sent: 4000}, true},
+		{"ours, crossed by another", &CloseError{Code: CloseInternalError, Sent: CloseNormal}, true},
+		{"ours, not answered", &CloseError{Code: CloseAbnormal, Sent: CloseNormal, cause: errNoClose}, false},
+		{"end of the stream", &CloseError{Code: CloseAbnormal, Remote: true, cause: io.EOF}, false},
+		{"CloseNow", &CloseError{Code: CloseAbnormal, cause: ErrClosed}, false},
+		{"wrapped", fmt.Errorf("serve: %w", &CloseError{Code: CloseNormal, Remote: true}), true},
+	}
+	for _, tt := range tests {
+		if got := IsNormal(tt.err); got != tt.want {
+			t.Errorf("IsNormal of %s, %v, is %v, want %v", tt.name, tt.err, got, tt.want)
+		}
+	}
+}
+
+// A foreign connection may fail with a context's error: a permanent error must not
+// look as if some call's context had ended.
+func TestPermanentErrorsMatchNoContext(t *testing.T) {
+	for _, err := range []error{context.Canceled, context.DeadlineExceeded,
+		&net.OpError{Op: "read", Err: context.DeadlineExceeded}, fmt.Errorf("dial: %w", context.Canceled)} {
+		got := cause("read", err, false)
+		if errors.Is(got, context.Canceled) || errors.Is(got, context.DeadlineExceeded) {
+			t.Errorf("the cause made of %v matches a context's error", err)
+		}
+		if !strings.Contains(got.Error(), err.Error()) {
+			t.Errorf("the cause made of %v is %q, want it to tell", err, got)
+		}
+	}
+	if got := cause("read", syscall.ECONNRESET, false); !errors.Is(got, syscall.ECONNRESET) {
+		t.Errorf("the cause made of ECONNRESET is %v, want it to match", got)
+	}
+}
+
+func TestTimeoutIsADeadlineAndNothingElse(t *testing.T) {
+	tests := []struct {
+		err  error
+		want bool
+	}{
+		{nil, false},
+		{io.EOF, false},
+		{net.ErrClosed, false},
+		{os.ErrDeadlineExceeded, true},
+		{&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, true},
+		{&net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ETIMEDOUT)}, false}, // keepalive of TCP
+		{&net.DNSError{IsTimeout: true}, true},                                                // a foreign net.Error
+	}
+	for _, tt := range tests {
+		if got := isTimeout(tt.err); got != tt.want {
+			t.Errorf("isTimeout(%v) is %v, want %v", tt.err, got, tt.want)
+		}
+	}
+}
+
+func TestEndOfTheStreamInsideAMessageIsUnexpected(t *testing.T) {
+	tests := []struct {
+		err    error
+		inside bool
+		want   error
+	}{
+		{io.EOF, false, io.EOF},
+		{io.EOF, true, io.ErrUnexpectedEOF},
+		{syscall.ECONNRESET, true, syscall.ECONNRESET},
+	}
+	for _, tt := range tests {
+		if got := cause("read", tt.err, tt.inside); !errors.Is(got, tt.want) {
+			t.Errorf("cause of %v, inside %v, is %v; want %v", tt.err, tt.inside, got, tt.want)
+		}
+	}
+	if errors.Is(cause("read", io.EOF, true), io.EOF) {
+		t.Error("the end inside a message matches io.EOF")
+	}
+}
+
+// Checklist: L5
+func TestReasonIsCutAtACodePoint(t *testing.T) {
+	tests := []struct{ in, want string }{
+		{"", ""},
+		{strings.Repeat("x", 123), strings.Repeat("x", 123)},
+		{strings.Repeat("x", 124), strings.Repeat("x", 123)},
+		{strings.Repeat("é", 200), strings.Repeat("é", 61)},
+		{strings.Repeat("x", 122) + "é", strings.Repeat("x", 122)},
+		{strings.Repeat("x", 121) + "\U0001F30A", strings.Repeat("x", 121)},
+	}
+	for _, tt := range tests {
+		if got := cutReason(tt.in); got != tt.want {
+			t.Errorf("cutReason(%q) is %q, want %q", tt.in, got, tt.want)
+		}
+	}
+}
+
+// Only a broken rule has a close code, and every one is told to the peer.
+//
+// Checklist: L12, Z5
+func TestFailNamesTheRule(t *testing.T) {
+	tests := []struct {
+		name string
+		in   func(p *peer) []byte
+		code CloseCode
+	}{
+		{"reserved bit", func(p *peer) []byte { return []byte{0xc1, 0x00} }, CloseProtocolError},
+		{"unknown opcode", func(p *peer) []byte { return []byte{0x83, 0x00} }, CloseProtocolError},
+		{"continuation of nothing", func(p *peer) []byte { return p.frame(true, frame.Continuation, "x") }, CloseProtocolError},
+		{"fragmented ping", func(p *peer) []byte { return p.frame(false, frame.Ping, "x") }, CloseProtocolError},
+		{"text that is none", func(p *peer) []byte { return p.frame(true, frame.Text, "\xff") }, CloseInvalidPayload},
+		{"reason that is no text", func(p *peer) []byte { return p.frame(true, frame.Close, "\x03\xe8\xff") }, CloseInvalidPayload},
+		{"too large", func(p *peer) []byte { return p.frame(true, frame.Text, strings.Repeat("x", 11)) }, CloseTooBig},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			inBothRoles(t, func(t *testing.T, role Role) {
+				o := quiet()
+				o.ReadLimit = 10
+				c, p := newPeer(t, role, o)
+				p.send(tt.in(p))
+				err := readOnce(context.Background(), c)
+				if brokenRule(err) != tt.code || closeError(t, err).Sent != tt.code {
+					t.Errorf("Read returned %v, want a broken rule with %d", err, tt.code)
+				}
+				h, body, err := p.next()
+				if err != nil || h.Opcode != frame.Close {
+					t.Fatalf("peer got %+v, %v; want a Close", h, err)
+				}
+				code, reason, _ := frame.ParseClose([]byte(body))
+				if code != tt.code || reason == "" {
+					t.Errorf("peer got a Close with %d %q, want %d and why", code, reason, tt.code)
+				}
+			})
+		})
+	}
+}
