@@ -9,15 +9,16 @@ type buffer struct{ b []byte }
 const (
 	smallBuffer = 4 << 10  // what a read starts with
 	midBuffer   = 16 << 10 // a fragment
-	halfBuffer  = 32 << 10 // so that no class wastes more than half and 8 KiB
 	bigBuffer   = 64 << 10 // the largest that is ever pooled
 )
 
-var pools = [4]struct {
+// Each class is twice the one before, so that lent memory, with a buffer to read
+// into beside it, stays below twice what it holds and 8 KiB.
+var pools = [5]struct {
 	size int
 	pool sync.Pool
 }{
-	{size: smallBuffer}, {size: midBuffer}, {size: halfBuffer}, {size: bigBuffer},
+	{size: smallBuffer}, {size: 2 * smallBuffer}, {size: midBuffer}, {size: 2 * midBuffer}, {size: bigBuffer},
 }
 
 // getBuffer returns an empty buffer with room for n bytes.

@@ -24,6 +24,9 @@ type readCall struct {
 	do   func(ctx context.Context, c *Conn) (got string, whole bool, err error)
 }
 
+// errSilent is how the end of Messages looks that has no error.
+var errSilent = errors.New("Messages ended")
+
 // readCalls are all kinds of them.
 var readCalls = []readCall{
 	{"Read", func(ctx context.Context, c *Conn) (string, bool, error) {
@@ -54,7 +57,7 @@ var readCalls = []readCall{
 		for m, err := range c.Messages(ctx) {
 			return string(m.Data), err == nil, err
 		}
-		return "", false, errors.New("Messages ended")
+		return "", false, errSilent
 	}},
 	{"Discard", func(ctx context.Context, c *Conn) (string, bool, error) {
 		return "", false, c.Discard(ctx)
