@@ -526,7 +526,7 @@ func TestLateCallbackDoesNotEndTheNextRead(t *testing.T) {
 func TestContextsThatCannotEndNeedNoWatcher(t *testing.T) {
 	var w watch
 	w.init(func(time.Time) { t.Error("a deadline was set") })
-	for _, ctx := range []context.Context{nil, context.Background(), context.WithoutCancel(t.Context())} {
+	for _, ctx := range []context.Context{context.Background(), context.WithoutCancel(t.Context())} {
 		if !w.watches(ctx) {
 			t.Errorf("%v needs a watcher", ctx)
 		}

@@ -241,7 +241,7 @@ func (c *Conn) discardToClose() {
 	c.readMu.Unlock()
 	c.rd.closer = true
 	if c.readErr.Load() == nil {
-		c.discard(nil) // ends with the peer's Close, or any other end
+		c.discard(context.Background()) // ends with the peer's Close, or any other end
 	}
 	c.releaseRead()
 }

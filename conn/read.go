@@ -363,7 +363,7 @@ func (c *Conn) pull(ctx context.Context, p []byte) (int, error) {
 		switch {
 		case c.discarding.Load() && !c.rd.closer && c.readErr.Load() == nil:
 			return 0, errTakenOver
-		case ctx != nil && ctx.Err() != nil && (hit || isTimeout(err)):
+		case ctx.Err() != nil && (hit || isTimeout(err)):
 			return 0, canceled("read", ctx.Err())
 		case err == nil || hit && isTimeout(err):
 			continue

@@ -32,7 +32,7 @@ func (w *watch) init(setDeadline func(time.Time)) {
 // watches reports whether waiting with ctx costs nothing: it cannot be canceled,
 // or its watcher is there already.
 func (w *watch) watches(ctx context.Context) bool {
-	if ctx == nil || ctx.Done() == nil {
+	if ctx.Done() == nil {
 		return true
 	}
 	w.mu.Lock()
@@ -43,7 +43,7 @@ func (w *watch) watches(ctx context.Context) bool {
 // begin is called before a wait. A watcher is made only for a channel that has
 // none yet.
 func (w *watch) begin(ctx context.Context) {
-	if ctx == nil || ctx.Done() == nil {
+	if ctx.Done() == nil {
 		return
 	}
 	w.mu.Lock()
@@ -63,7 +63,7 @@ func (w *watch) begin(ctx context.Context) {
 // channel came a second time: most programs use one context for all calls or a
 // new one for each.
 func (w *watch) end(ctx context.Context) {
-	if ctx == nil || ctx.Done() == nil {
+	if ctx.Done() == nil {
 		return
 	}
 	w.mu.Lock()
@@ -127,7 +127,7 @@ func (w *watch) clear() bool {
 func (w *watch) arm(ctx context.Context, limit time.Duration) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.hit && ctx != nil && ctx.Err() != nil {
+	if w.hit && ctx.Err() != nil {
 		return false
 	}
 	if limit > 0 {

@@ -77,7 +77,7 @@ func TestWatcherIsKeptFromTheSecondCallOn(t *testing.T) {
 		if w.watches(once) {
 			t.Error("a watcher outlives the connection")
 		}
-		if !w.watches(context.Background()) || !w.watches(nil) {
+		if !w.watches(context.Background()) {
 			t.Error("waiting without a context that ends must cost nothing")
 		}
 	})

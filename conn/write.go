@@ -358,7 +358,7 @@ func (c *Conn) send1(b *buffer) bool {
 	n, err := c.wire.tryWrite(b.b)
 	switch {
 	case err != nil:
-		c.writeFailed(nil, err)
+		c.writeFailed(context.Background(), err)
 		return false
 	case n < len(b.b):
 		go c.flusher(b, n)
@@ -372,8 +372,8 @@ func (c *Conn) send1(b *buffer) bool {
 // gone. It ends when all is sent; the write timeout bounds it.
 func (c *Conn) flusher(b *buffer, n int) {
 	for b != nil {
-		if _, err := c.waitWrite(nil, b.b[n:], nil); err != nil {
-			c.writeFailed(nil, err)
+		if _, err := c.waitWrite(context.Background(), b.b[n:], nil); err != nil {
+			c.writeFailed(context.Background(), err)
 			return
 		}
 		putBuffer(b)
@@ -429,7 +429,7 @@ func (c *Conn) waitWrite(ctx context.Context, head, body []byte) (n int, err err
 func (c *Conn) judgeStop(ctx context.Context, err error, m int) error {
 	hit := c.writeWatch.clear()
 	switch {
-	case hit && ctx != nil && ctx.Err() != nil:
+	case hit && ctx.Err() != nil:
 		return errInterrupted
 	case !isTimeout(err):
 		return err
