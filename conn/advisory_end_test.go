@@ -13,9 +13,9 @@ import (
 	"github.com/tidewire/websocket/internal/wiretest"
 )
 
-// TestAdvisoryOfEndings replays what public advisories of WebSocket
+// TestAdvisoryEnding replays what public advisories of WebSocket
 // implementations were about, as far as it is about control frames and endings.
-func TestAdvisoryOfEndings(t *testing.T) {
+func TestAdvisoryEnding(t *testing.T) {
 	// A closed connection must be given back, however it was closed.
 	t.Run("CVE-2024-23672", func(t *testing.T) {
 		for _, e := range endings {

@@ -30,6 +30,13 @@ func startPing(ctx context.Context, c *Conn) chan pinged {
 	return ch
 }
 
+// openPings is how many of our Pings were not answered yet.
+func openPings(c *Conn) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.pings.open)
+}
+
 // expectPing reads a Ping and returns what it carries.
 func (p *peer) expectPing() string {
 	p.t.Helper()
@@ -118,7 +125,7 @@ func TestPongAnswersEveryPingBeforeIt(t *testing.T) {
 				t.Errorf("Ping %d returned %v, want nil", 7+i, got.err)
 			}
 		}
-		if n := len(c.pings.open); n != 0 {
+		if n := openPings(c); n != 0 {
 			t.Errorf("%d pings are kept, want none", n)
 		}
 	})
@@ -185,7 +192,7 @@ func TestConcurrentPings(t *testing.T) {
 		}
 		all.Wait()
 		stop()
-		if n := len(c.pings.open); n != 0 {
+		if n := openPings(c); n != 0 {
 			t.Errorf("%d pings are kept, want none", n)
 		}
 	})
@@ -229,7 +236,7 @@ func TestPingBehindDataThatNobodyReads(t *testing.T) {
 				if got := <-forever; got.err != errPingLate || got.after != pongPatience {
 					t.Errorf("Ping returned %v after %v, want %v after %v", got.err, got.after, errPingLate, pongPatience)
 				}
-				if n := len(c.pings.open); n != 0 {
+				if n := openPings(c); n != 0 {
 					t.Errorf("%d pings are kept, want none", n)
 				}
 				// The connection goes on, and so does a Ping as soon as somebody reads.
@@ -377,7 +384,7 @@ func TestCanceledPingIsForgotten(t *testing.T) {
 				}
 				cancel()
 			}
-			if n := len(c.pings.open); n != 0 {
+			if n := openPings(c); n != 0 {
 				t.Errorf("%d pings are kept, want none", n)
 			}
 			// And does not stand in anybody's way.
