@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -232,7 +233,7 @@ func TestCommittedIsSentByOthers(t *testing.T) {
 // others for ever: a flusher takes over.
 func TestWriteDoesNotServeOthersForEver(t *testing.T) {
 	near, far := smallTCP(t)
-	calls := 0
+	calls, served := 0, make(chan struct{})
 	c := New(near, Setup{Role: Server}, quiet())
 	c.wire = &hookedWire{wire: c.wire, after: func() {
 		if calls++; calls < 50 {
@@ -240,11 +241,17 @@ func TestWriteDoesNotServeOthersForEver(t *testing.T) {
 			c.commit(frame.Text, true, nil)
 			c.mu.Unlock()
 		}
+		if calls == letGoRounds+2 {
+			<-served // by now it must be the flusher who calls
+		}
 	}}
 	defer c.CloseNow()
-	if err := c.Write(t.Context(), Text, nil); err != nil {
+	result := make(chan error, 1)
+	go func() { result <- c.Write(context.Background(), Text, nil) }()
+	if err := within(t, "Write", result); err != nil {
 		t.Fatal(err)
 	}
+	close(served)
 	in := framesOf(far)
 	far.SetReadDeadline(time.Now().Add(20 * time.Second))
 	for i := range 50 {
@@ -424,4 +431,40 @@ func TestPingsDoNotStarveALargeWrite(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A deadline that is met after some bytes were taken is no reason to stop, and what
+// follows is sent from where it stopped.
+func TestWriteGoesOnBehindADeadlineThatTookSomething(t *testing.T) {
+	for _, took := range []int{1, 9, 10, 11, 5000} {
+		near, far := smallTCP(t)
+		c := New(near, Setup{Role: Server}, quiet())
+		c.wire = &haltingWire{wire: c.wire, took: took}
+		result := make(chan error, 1)
+		go func() { result <- c.Write(context.Background(), Binary, text(300_000)) }()
+		far.SetReadDeadline(time.Now().Add(20 * time.Second))
+		if h, p, err := framesOf(far).next(); err != nil || string(p) != string(text(300_000)) {
+			t.Errorf("stopped after %d bytes: peer got %+v, %v", took, h, err)
+		}
+		if err := within(t, "Write", result); err != nil {
+			t.Errorf("stopped after %d bytes: Write = %v", took, err)
+		}
+		c.CloseNow()
+	}
+}
+
+// haltingWire meets a deadline in its first writev, after some bytes.
+type haltingWire struct {
+	wire
+	took int
+}
+
+func (w *haltingWire) writev(head, body []byte) (int, error) {
+	if w.took == 0 {
+		return w.wire.writev(head, body)
+	}
+	all := append(append([]byte(nil), head...), body...)
+	n, err := w.wire.write(all[:w.took])
+	w.took = 0
+	return n, errors.Join(err, os.ErrDeadlineExceeded)
 }
