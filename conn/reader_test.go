@@ -237,6 +237,33 @@ func TestReaderBeginsWithKeptBytes(t *testing.T) {
 	})
 }
 
+// A message that is given up leaves nothing to the next one: neither bytes that a
+// canceled Read had collected nor its size.
+func TestAbandonedMessageLeavesNothing(t *testing.T) {
+	for _, role := range both {
+		synctest.Test(t, func(t *testing.T) {
+			o := quiet()
+			o.ReadLimit = 1000
+			c, p := newPeer(t, role, o)
+			ctx, cancel := context.WithCancel(t.Context())
+			result := readCalls[0].start(ctx, c)
+			p.send(p.frame(!fin, frame.Binary, strings.Repeat("kept", 200)))
+			synctest.Wait()
+			cancel()
+			<-result
+			if n, err := nextReader(t, c, Binary).Read(make([]byte, 3)); n != 3 || err != nil {
+				t.Fatalf("Read = %d, %v", n, err)
+			}
+			p.send(p.frame(fin, frame.Continuation, "rest"))
+			for range 2 {
+				want := strings.Repeat("x", 1000)
+				p.message(frame.Text, want)
+				wantMessage(t, c, Text, want)
+			}
+		})
+	}
+}
+
 // Checklist: Z3, G10
 func TestStreamLimitIsExact(t *testing.T) {
 	const limit = 10_000
@@ -326,6 +353,34 @@ func TestReaderOfABrokenMessage(t *testing.T) {
 			}
 			if n, again := r.Read(make([]byte, 9)); n != 0 || again != err {
 				t.Errorf("%s: then %d, %v; want the same error", name, n, again)
+			}
+		})
+	}
+}
+
+// Close interrupts a Read that waits inside a message; it returns the outcome.
+func TestReaderInterruptedByClose(t *testing.T) {
+	for _, role := range both {
+		synctest.Test(t, func(t *testing.T) {
+			c, p := newPeer(t, role, quiet())
+			p.send(p.frame(!fin, frame.Text, "half"))
+			r := nextReader(t, c, Text)
+			result := make(chan error, 1)
+			go func() { _, err := io.ReadAll(r); result <- err }()
+			synctest.Wait()
+			go c.Close()
+			p.expectClose(CloseNormal)
+			p.send(p.frame(fin, frame.Continuation, " a message"))
+			synctest.Wait()
+			select {
+			case err := <-result:
+				t.Fatalf("ReadAll = %v before the outcome is known", err)
+			default:
+			}
+			p.message(frame.Close, closePayload(CloseNormal, "me too"))
+			p.nc.CloseWrite()
+			if err := <-result; !IsNormal(err) || closeError(t, err).Reason != "me too" {
+				t.Errorf("ReadAll = %v, want the outcome of Close", err)
 			}
 		})
 	}
