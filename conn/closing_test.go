@@ -320,6 +320,7 @@ func TestCloseInterruptsAWaitingRead(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 				defer cancel()
 				patient := later(func() error { _, _, err := call.do(context.Background(), c); return err })
+				synctest.Wait() // it has the read turn
 				hasty := later(func() error { _, _, err := call.do(ctx, c); return err })
 				synctest.Wait()
 				closed := later(c.Close)

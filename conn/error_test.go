@@ -162,3 +162,21 @@ func TestFailNamesTheRule(t *testing.T) {
 		})
 	}
 }
+
+// Checklist: L18
+func TestCloseErrorTellsWhoEndedIt(t *testing.T) {
+	tests := []struct {
+		e    CloseError
+		want string
+	}{
+		{CloseError{Code: CloseNormal, Remote: true}, "websocket: closed by peer: 1000 (normal closure)"},
+		{CloseError{Code: 4001, Reason: "\x1b[2Jbye", Remote: true}, `websocket: closed by peer: 4001 (private use): "\x1b[2Jbye"`},
+		{CloseError{Code: CloseNoStatus, Sent: CloseGoingAway}, "websocket: closed by this side: 1001 (going away), answered by 1005 (no status received)"},
+		{CloseError{Code: CloseAbnormal, cause: errDead}, errDead.Error()},
+	}
+	for _, tt := range tests {
+		if got := tt.e.Error(); got != tt.want {
+			t.Errorf("Error of %#v is %q, want %q", tt.e, got, tt.want)
+		}
+	}
+}

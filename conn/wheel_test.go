@@ -56,6 +56,22 @@ func TestWheelKeepsItsPaceWhenItWasEmptyInATurn(t *testing.T) {
 	})
 }
 
+// A timer that fires when it is being stopped finds another in its place.
+func TestWheelIgnoresATimerThatCameTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w Wheel
+		c, _ := watched(t, Server, &w, nil)
+		late := w.timer
+		c.CloseNow()
+		watched(t, Server, &w, nil)
+		now, timer := w.now, w.timer
+		w.turn(&late)
+		if w.now != now || w.timer != timer {
+			t.Errorf("the wheel turned from %d to %d and has another timer, want no change", now, w.now)
+		}
+	})
+}
+
 func TestEmptyWheelHasNoTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w Wheel
