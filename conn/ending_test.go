@@ -28,7 +28,6 @@ type ending struct {
 	remote     bool
 	normal     bool
 	is         error // in the chain, if not nil
-	closes     error // of Close afterwards, if not nil; nil after a normal end
 }
 
 // readUntilEnd reads everything.

@@ -142,6 +142,18 @@ func TestSilenceCountsOnlyWhileSomebodyReads(t *testing.T) {
 	})
 }
 
+// Checklist: L6
+func TestNoKeepalivePingBehindOurClose(t *testing.T) {
+	byTimerAndWheel(t, func(t *testing.T, role Role, w *Wheel) {
+		c, p := watched(t, role, w, &Options{CloseTimeout: 50 * time.Second})
+		go readUntilEnd(c)
+		c.BeginClose(CloseNormal, "")
+		p.expectClose(CloseNormal)
+		p.expectEnd() // 50 s later
+		wantEnd(t, c, true)
+	})
+}
+
 func TestKeepaliveCanBeTurnedOff(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -200,7 +212,7 @@ func TestShortAndOddIntervals(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(fmt.Sprint(tt.interval, "+", tt.timeout), func(t *testing.T) {
 			byTimerAndWheel(t, func(t *testing.T, role Role, w *Wheel) {
-				c, p := watched(t, role, w, &Options{PingInterval: tt.interval, PingTimeout: tt.timeout})
+				c, p := watched(t, role, w, &Options{PingInterval: tt.interval, PingTimeout: tt.timeout, MinProgress: -1})
 				go readUntilEnd(c)
 				start := time.Now()
 				p.expectPing()
