@@ -658,22 +658,38 @@ func TestEndWakesEveryWriter(t *testing.T) {
 	}
 }
 
-// CloseNow and the write that it wakes tell one story.
+// CloseNow and the write that it wakes tell one story, also if that write is first
+// to speak.
 func TestErrorOfACutIsNotThatOfTheWriteItWakes(t *testing.T) {
-	for range 200 {
-		synctest.Test(t, func(t *testing.T) {
-			c, _ := room(t, Server, 0, quiet())
-			result := started(func() error { return c.Write(t.Context(), Text, nil) })
-			c.CloseNow()
-			e := closeError(t, c.Err())
-			if !errors.Is(e, ErrClosed) || e.Remote {
-				t.Fatalf("Err = %v (remote %v), want %v", e, e.Remote, ErrClosed)
-			}
-			if err := returned(t, "Write", result); !errors.Is(err, ErrClosed) {
-				t.Fatalf("Write = %v, want %v", err, ErrClosed)
-			}
+	synctest.Test(t, func(t *testing.T) {
+		near, far := wiretest.Pipe(1)
+		defer far.Close()
+		woken := make(chan struct{})
+		c := New(&slowToClose{Conn: near, after: woken}, Setup{Role: Server}, quiet())
+		result := started(func() error {
+			defer close(woken)
+			return c.Write(t.Context(), Text, nil)
 		})
-	}
+		c.CloseNow()
+		if e := closeError(t, c.Err()); !errors.Is(e, ErrClosed) || e.Remote {
+			t.Errorf("Err = %v (remote %v), want %v", e, e.Remote, ErrClosed)
+		}
+		if err := returned(t, "Write", result); !errors.Is(err, ErrClosed) {
+			t.Errorf("Write = %v, want %v", err, ErrClosed)
+		}
+	})
+}
+
+// slowToClose is closed at once, but Close returns only after something else.
+type slowToClose struct {
+	net.Conn
+	after chan struct{}
+}
+
+func (s *slowToClose) Close() error {
+	err := s.Conn.Close()
+	<-s.after
+	return err
 }
 
 // A connection without deadlines is closed to end a Write, and says so.
