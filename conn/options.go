@@ -93,7 +93,8 @@ type Options struct {
 
 	// PingInterval of silence makes the connection send a Ping, and PingTimeout
 	// more of it ends the connection. Silence counts only while somebody reads, and
-	// not while a Write waits for the socket, which WriteTimeout judges. A Ping leaves at most a quarter of PingInterval late. Default 30 s each.
+	// not while a Write waits for the socket, which WriteTimeout judges. A
+	// Ping leaves at most a quarter of PingInterval late. Default 30 s each.
 	PingInterval time.Duration
 	PingTimeout  time.Duration
 
