@@ -89,6 +89,7 @@ type side struct {
 	read chan struct{} // closed at the end of reading
 
 	broke bool // the script broke the stream
+	timed bool // the wire has deadlines
 
 	pings chan struct{} // one for each that has returned
 	asked int
@@ -109,6 +110,8 @@ func FuzzPair(f *testing.F) {
 		}
 	}
 	f.Add(uint16(100), byte(0), byte(0), uint16(0), byte(4), byte(4), bytes.Repeat([]byte{byte(doSleep) << 1, 250}, 100)) // nothing for hours
+	// No deadlines, and nobody reads.
+	f.Add(uint16(60_000), byte(200), byte(0x3f), uint16(7), byte(0x11), byte(0x1d), []byte{0, 11, 1, 11, 0, 9, 1, 9})
 	// Resets, half closes, stalls and closes between large writes.
 	f.Add(uint16(60_000), byte(200), byte(1), uint16(7), byte(4), byte(5), []byte{0, 11, 1, 11, 0, 9, 1, 9, 12, 9, 13, 9, 2, 201, 3, 203})
 	for end := doClose; end < actions; end++ {
@@ -222,23 +225,25 @@ func (n network) sides(t *testing.T) (client, server *side) {
 	if n.fault&3 > 0 {
 		nc = wiretest.After(a, wiretest.OpWrite, int64(n.at), do)
 	}
-	return newSide(t, conn.Client, a, n.wrap(nc, n.fault&4 > 0)), newSide(t, conn.Server, b, n.wrap(b, n.fault&8 > 0))
+	client = newSide(t, conn.Client, a, n.wrap(nc), n.fault&4 == 0)
+	server = newSide(t, conn.Server, b, n.wrap(b), n.fault&8 == 0)
+	return client, server
 }
 
-func (n network) wrap(nc net.Conn, noDeadlines bool) net.Conn {
+func (n network) wrap(nc net.Conn) net.Conn {
 	if n.cut > 0 {
 		nc = wiretest.Chop(nc, wiretest.Random(uint64(n.size), 16*int(n.cut)))
 		nc = wiretest.Split(nc, wiretest.Random(uint64(n.cut), 16*int(n.cut)))
 	}
-	if noDeadlines {
-		nc = wiretest.NoDeadlines(nc)
-	}
 	return nc
 }
 
-func newSide(t *testing.T, role conn.Role, pipe *wiretest.Conn, nc net.Conn) *side {
+func newSide(t *testing.T, role conn.Role, pipe *wiretest.Conn, nc net.Conn, timed bool) *side {
+	if !timed {
+		nc = wiretest.NoDeadlines(nc)
+	}
 	return &side{
-		t: t, role: role, pipe: pipe, c: conn.New(nc, conn.Setup{Role: role}, nil),
+		t: t, role: role, pipe: pipe, timed: timed, c: conn.New(nc, conn.Setup{Role: role}, nil),
 		read: make(chan struct{}), pings: make(chan struct{}, 64),
 	}
 }
@@ -329,8 +334,7 @@ func (s *side) payload(how byte) message {
 	return message{t: typ, p: strings.Repeat(mark, n/len(mark)) + mark[:n%len(mark)/2]}
 }
 
-// context is the context of one call: none that ends, one that has ended, or one
-// that ends soon.
+// context is the context of one call: one that never ends, has ended, or ends soon.
 func (s *side) context(how byte) (context.Context, context.CancelFunc) {
 	switch how >> 5 {
 	case 4:
@@ -340,6 +344,11 @@ func (s *side) context(how byte) (context.Context, context.CancelFunc) {
 	case 6:
 		return context.WithTimeout(context.Background(), time.Millisecond)
 	case 7:
+		return context.WithTimeout(context.Background(), time.Minute)
+	}
+	if !s.timed {
+		// Without deadlines there is no WriteTimeout: a Write to a peer that reads
+		// nothing is bounded by its context alone.
 		return context.WithTimeout(context.Background(), time.Minute)
 	}
 	return context.Background(), func() {}
