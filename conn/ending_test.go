@@ -8,7 +8,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,7 +83,7 @@ var endings = []ending{
 	{name: "stream is reset", do: func(c *Conn, p *peer) {
 		p.nc.Reset()
 		readUntilEnd(c)
-	}, code: CloseAbnormal, remote: true, is: syscall.ECONNRESET},
+	}, code: CloseAbnormal, remote: true, is: errReset},
 	{name: "peer breaks a rule", do: func(c *Conn, p *peer) {
 		p.send([]byte{0x83, 0x00})
 		readUntilEnd(c)
@@ -94,7 +93,7 @@ var endings = []ending{
 	{name: "a write fails", do: func(c *Conn, p *peer) {
 		p.nc.Close()
 		c.Write(context.Background(), Text, nil)
-	}, code: CloseAbnormal, remote: true, is: syscall.EPIPE},
+	}, code: CloseAbnormal, remote: true, is: errBrokenPipe},
 	{name: "a message is given up", do: func(c *Conn, p *peer) {
 		ctx, cancel := context.WithCancel(context.Background())
 		w, _ := c.Writer(ctx, Binary)

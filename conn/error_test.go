@@ -60,7 +60,7 @@ func TestPermanentErrorsMatchNoContext(t *testing.T) {
 			t.Errorf("the cause made of %v is %q, want it to tell", err, got)
 		}
 	}
-	if got := cause("read", syscall.ECONNRESET, false); !errors.Is(got, syscall.ECONNRESET) {
+	if got := cause("read", errReset, false); !errors.Is(got, errReset) {
 		t.Errorf("the cause made of ECONNRESET is %v, want it to match", got)
 	}
 }
@@ -93,7 +93,7 @@ func TestEndOfTheStreamInsideAMessageIsUnexpected(t *testing.T) {
 	}{
 		{io.EOF, false, io.EOF},
 		{io.EOF, true, io.ErrUnexpectedEOF},
-		{syscall.ECONNRESET, true, syscall.ECONNRESET},
+		{errReset, true, errReset},
 	}
 	for _, tt := range tests {
 		if got := cause("read", tt.err, tt.inside); !errors.Is(got, tt.want) {

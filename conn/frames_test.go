@@ -9,7 +9,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -262,7 +261,7 @@ func endOf(err error) string {
 		return "unexpected EOF"
 	case errors.Is(err, io.EOF):
 		return "EOF"
-	case errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, errReset):
 		return "reset"
 	case e.cause != nil:
 		return err.Error()

@@ -9,7 +9,6 @@ import (
 	"io"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -165,7 +164,7 @@ func TestErrorSaysHowItEnded(t *testing.T) {
 		{"end of the stream", func(p *peer) { p.nc.CloseWrite() },
 			CloseError{Code: 1006, Remote: true}, false, io.EOF, "websocket: read: EOF"},
 		{"reset", func(p *peer) { p.nc.Reset() },
-			CloseError{Code: 1006, Remote: true}, false, syscall.ECONNRESET, ""},
+			CloseError{Code: 1006, Remote: true}, false, errReset, ""},
 		{"broken rule", func(p *peer) { p.message(frame.Opcode(7), "") },
 			CloseError{Code: 1006, Sent: 1002, Remote: true}, false, nil, ""},
 	} {

@@ -168,7 +168,7 @@ func TestResetOverTCP(t *testing.T) {
 		far.SetLinger(0)
 		far.Close()
 		r := <-result
-		if e := closeError(t, r.err); !errors.Is(r.err, syscall.ECONNRESET) || e.Code != CloseAbnormal || e.Sent != 0 {
+		if e := closeError(t, r.err); !errors.Is(r.err, errReset) || e.Code != CloseAbnormal || e.Sent != 0 {
 			t.Errorf("%s: %+v, %v; want a reset", call.name, e, r.err)
 		}
 		<-c.Done()
@@ -254,7 +254,7 @@ func TestTriesDoNotWait(t *testing.T) {
 	}
 
 	w.closeWrite()
-	if _, err := w.tryWrite(big); !errors.Is(err, syscall.EPIPE) {
+	if _, err := w.tryWrite(big); !errors.Is(err, errBrokenPipe) {
 		t.Errorf("tryWrite behind closeWrite: %v, want EPIPE", err)
 	}
 	far.CloseWrite()
