@@ -3,6 +3,8 @@ package conn
 import (
 	"context"
 	"errors"
+	"log"
+	"runtime/debug"
 	"time"
 	"unicode/utf8"
 
@@ -352,8 +354,14 @@ func (c *Conn) ended() {
 	}
 }
 
-// tell runs the hooks, outside all locks.
+// tell runs the hooks, outside all locks. A panic of theirs is reported as net/http
+// reports one of a handler: it is not worth the other connections.
 func (c *Conn) tell(err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			log.Printf("websocket: panic in OnEnd of the connection with %v: %v\n%s", c.RemoteAddr(), v, debug.Stack())
+		}
+	}()
 	if c.ownEnd != nil {
 		c.ownEnd(c, err)
 	}

@@ -102,8 +102,8 @@ type Options struct {
 	CloseTimeout time.Duration
 
 	// WriteTimeout is how long the socket may take nothing before writing ends.
-	// It is not the length of a call: a slow peer that takes bytes goes on.
-	// Default 10 s.
+	// It is not the length of a call: a slow peer that takes bytes goes on. On a
+	// net.Conn that has no deadlines all of the connection ends. Default 10 s.
 	WriteTimeout time.Duration
 
 	// QueueBytes bounds what Post and PostPrepared hold, in framed bytes. Default
@@ -115,7 +115,7 @@ type Options struct {
 	TrustText bool
 
 	// OnEnd runs once when the connection has ended and its socket is closed, on a
-	// goroutine of its own, with what Err returns.
+	// goroutine of its own, with what Err returns. A panic in it is logged.
 	OnEnd func(c *Conn, err error)
 }
 

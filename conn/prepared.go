@@ -35,6 +35,10 @@ func Prepare(t MessageType, p []byte) (*Prepared, error) {
 // first few of the messages may have been sent.
 func (c *Conn) WritePrepared(ctx context.Context, ms ...*Prepared) error {
 	c.mu.Lock()
+	if err := c.wr.err; err != nil {
+		c.mu.Unlock()
+		return err
+	}
 	for _, m := range ms {
 		if err := c.flushBeforeWait(ctx); err != nil {
 			return err

@@ -131,6 +131,7 @@ func (r *messageReader) stream(ctx context.Context, p []byte) (int, error) {
 				return 0, err
 			}
 			r.handed = true
+			c.endFragment()
 			return n, nil
 		}
 		whole, err := c.rd.in.End()
@@ -141,5 +142,13 @@ func (r *messageReader) stream(ctx context.Context, p []byte) (int, error) {
 			c.messageEnded()
 			return 0, io.EOF
 		}
+	}
+}
+
+// endFragment ends a frame that is read to its last byte and is not the message's
+// last, so that a Ping beside the Reader may look at what follows.
+func (c *Conn) endFragment() {
+	if c.rd.in.Left() == 0 && !c.rd.in.Final() {
+		c.rd.in.End() // nothing is judged at the end of such a frame
 	}
 }

@@ -3,6 +3,7 @@ package conn
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/tidewire/websocket/frame"
 	"github.com/tidewire/websocket/internal/protocol"
@@ -399,10 +400,14 @@ func (c *Conn) writeOut(ctx context.Context, p []byte) (int, error) {
 // held.
 func (c *Conn) waitWrite(ctx context.Context, head, body []byte) (n int, err error) {
 	c.writeWatch.begin(ctx)
+	still := c.watchStandstill()
 	for err == nil && n < len(head)+len(body) {
 		if !c.writeWatch.arm(ctx, c.opt.writeTimeout) {
 			err = errInterrupted
 			break
+		}
+		if still != nil {
+			still.Reset(c.opt.writeTimeout)
 		}
 		m := 0
 		if n < len(head) {
@@ -415,12 +420,24 @@ func (c *Conn) waitWrite(ctx context.Context, head, body []byte) (n int, err err
 			err = c.judgeStop(ctx, err, m)
 		}
 	}
+	if still != nil {
+		still.Stop()
+	}
 	c.writeWatch.end(ctx)
 	if c.wire.tries() {
 		// The next try must not meet this deadline.
 		c.writeWatch.clear()
 	}
 	return n, err
+}
+
+// watchStandstill is the write timeout of a connection without deadlines: a timer
+// that cuts it. It is nil where deadlines do that better.
+func (c *Conn) watchStandstill() *time.Timer {
+	if c.timed || c.opt.writeTimeout == 0 {
+		return nil
+	}
+	return time.AfterFunc(c.opt.writeTimeout, func() { c.cut(errStuck) })
 }
 
 // judgeStop says what a write that stopped with err after m bytes comes to: nil to
