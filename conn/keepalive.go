@@ -131,7 +131,7 @@ func (c *Conn) judgeSilence(bytes int64, waiting uint32) error {
 func (c *Conn) sending() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.wr.busy && c.timed && c.opt.writeTimeout > 0
+	return c.wr.busy && c.opt.writeTimeout > 0
 }
 
 func (c *Conn) keepalivePing() {

@@ -273,25 +273,6 @@ func TestStuckPeerIsGone(t *testing.T) {
 	})
 }
 
-// Without deadlines there is no write timeout, and the keepalive alone finds a
-// peer that takes nothing.
-func TestStuckPeerWithoutDeadlinesIsDead(t *testing.T) {
-	inBothRoles(t, func(t *testing.T, role Role) {
-		near, far := wiretest.Pipe(0)
-		defer far.Close()
-		c := New(wiretest.NoDeadlines(near), Setup{Role: role}, nil)
-		go readUntilEnd(c)
-		far.Stall(true)
-		start := time.Now()
-		if err := c.Write(context.Background(), Binary, make([]byte, 1<<20)); !errors.Is(err, errDead) {
-			t.Errorf("Write returned %v, want %v", err, errDead)
-		}
-		if d := time.Since(start); d != time.Minute {
-			t.Errorf("Write took %v, want 1m0s", d)
-		}
-	})
-}
-
 // drip lets the peer send an endless message, n bytes every interval, until it
 // fails, and returns when that was.
 func (p *peer) drip(n int, interval, most time.Duration) time.Duration {

@@ -2,7 +2,6 @@ package conn
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"log"
 	"os"
@@ -11,7 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/tidewire/websocket/frame"
 	"github.com/tidewire/websocket/internal/wiretest"
 )
 
@@ -75,33 +73,6 @@ func TestWritePreparedOfNothingFailsToo(t *testing.T) {
 		c.CloseNow()
 		if err := c.WritePrepared(t.Context()); !errors.Is(err, ErrClosed) {
 			t.Errorf("WritePrepared of nothing after the end: got %v, want %v", err, ErrClosed)
-		}
-	})
-}
-
-// A Reader that has read a fragment to its last byte does not keep a Ping from the
-// Pong behind it.
-func TestPingPassesAFragmentThatIsRead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, p := newPeer(t, Client, quiet())
-		const more = false
-		p.send(p.frame(more, frame.Text, "abc"))
-		_, r, err := c.Reader(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		buf := make([]byte, 3)
-		if n, err := r.Read(buf); n != 3 || err != nil {
-			t.Fatalf("Read: %d, %v", n, err)
-		}
-		pinged := later(func() error { _, err := c.Ping(context.Background()); return err })
-		_, payload, err := p.next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.message(frame.Pong, payload)
-		if got := <-pinged; got.err != nil {
-			t.Errorf("Ping beside a Reader between two fragments: %v", got.err)
 		}
 	})
 }
