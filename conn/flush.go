@@ -64,10 +64,6 @@ func (c *Conn) offer() {
 	}
 }
 
-// letGoRounds bounds how often a Write sends what others committed meanwhile
-// before a flusher does: a Write must not work for others for ever.
-const letGoRounds = 4
-
 // letGo gives the write turn back after sending what was committed meanwhile.
 func (c *Conn) letGo() {
 	for round := 1; ; round++ {

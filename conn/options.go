@@ -38,12 +38,21 @@ const (
 	// defaultQueueBytes is what Post holds for one connection, in framed bytes.
 	defaultQueueBytes = 256 << 10
 
+	// wheelTick is how often a Wheel turns to its next slot, and wheelSlots of them
+	// are a turn of 16 s; longer periods go round more than once.
+	wheelTick  = 250 * time.Millisecond
+	wheelSlots = 64
+
 	// ticksPerInterval is how finely silence and progress are sampled: a Ping
 	// leaves at most a quarter of PingInterval late.
 	ticksPerInterval = 4
 
 	// highWater is what may be committed and unsent before a Write waits for room.
 	highWater = 64 << 10
+
+	// letGoRounds bounds how often a Write sends what others committed meanwhile
+	// before a flusher does: a Write must not work for others for ever.
+	letGoRounds = 4
 
 	// copyMax is the largest payload that is copied behind its header and so
 	// committed at once; a larger one is sent from the caller's memory.

@@ -5,11 +5,6 @@ import (
 	"time"
 )
 
-const (
-	wheelTick  = 250 * time.Millisecond
-	wheelSlots = 64 // a turn is 16 s; longer periods go round
-)
-
 // Wheel is the timer of many connections: one runtime timer for a whole Group
 // instead of one for each. The zero value is ready. It has no goroutine, and no
 // timer while it is empty. Safe for concurrent use.

@@ -443,23 +443,3 @@ func BenchmarkWrite(b *testing.B) {
 		})
 	}
 }
-
-func BenchmarkEcho(b *testing.B) {
-	for _, size := range benchSizes {
-		b.Run(size.name, func(b *testing.B) {
-			client, server := tcpConns(b, quiet())
-			go echo(context.Background(), server)
-			p, buf := make([]byte, size.n), make([]byte, 0, size.n)
-			b.SetBytes(int64(size.n))
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := client.Write(context.Background(), Binary, p); err != nil {
-					b.Fatal(err)
-				}
-				if _, _, err := client.ReadAppend(context.Background(), buf); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}

@@ -1,0 +1,84 @@
+//go:build unix
+
+package conn
+
+import (
+	"context"
+	"io"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// BenchmarkEcho is a round trip over loopback TCP, beside the same bytes without
+// any protocol: compare the two of one size, in one run. cpu-ns/op is the process's
+// time for both ends together, and says more than the time on the wall.
+func BenchmarkEcho(b *testing.B) {
+	for _, size := range benchSizes {
+		b.Run(size.name+"/raw", func(b *testing.B) { benchmarkRawEcho(b, size.n) })
+		b.Run(size.name+"/tidewire", func(b *testing.B) { benchmarkEcho(b, size.n) })
+	}
+}
+
+func benchmarkEcho(b *testing.B, n int) {
+	client, server := tcpConns(b, quiet())
+	go echo(context.Background(), server)
+	p, buf := make([]byte, n), make([]byte, 0, n)
+	defer reportCPU(b, n)()
+	for b.Loop() {
+		if err := client.Write(context.Background(), Binary, p); err != nil {
+			b.Fatal(err)
+		}
+		if _, _, err := client.ReadAppend(context.Background(), buf); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchmarkRawEcho(b *testing.B, n int) {
+	dialed, accepted := loopback(b)
+	dialed.SetDeadline(time.Time{})
+	accepted.SetDeadline(time.Time{})
+	go rawEcho(accepted, n)
+	p := make([]byte, n)
+	defer reportCPU(b, n)()
+	for b.Loop() {
+		if _, err := dialed.Write(p); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.ReadFull(dialed, p); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// rawEcho sends back n bytes at a time, as a message of that size is.
+func rawEcho(nc net.Conn, n int) {
+	p := make([]byte, n)
+	for {
+		if _, err := io.ReadFull(nc, p); err != nil {
+			return
+		}
+		if _, err := nc.Write(p); err != nil {
+			return
+		}
+	}
+}
+
+// reportCPU measures until the function that it returns is called.
+func reportCPU(b *testing.B, n int) func() {
+	b.SetBytes(int64(n))
+	b.ReportAllocs()
+	start := cpuTime(b)
+	return func() { b.ReportMetric(float64(cpuTime(b)-start)/float64(b.N), "cpu-ns/op") }
+}
+
+// cpuTime is what this process has used so far.
+func cpuTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
