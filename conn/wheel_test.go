@@ -225,6 +225,9 @@ func TestWheelIsSafeWhileItTurns(t *testing.T) {
 				all.Go(func() { time.Sleep(wheelTick); c.CloseNow() })
 			}
 			all.Wait()
+			for _, c := range cs {
+				<-c.Done() // a tick may have been faster and not be through
+			}
 			if w.n != 0 {
 				t.Fatalf("wheel has %d connections, want none", w.n)
 			}
