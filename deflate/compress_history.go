@@ -1,0 +1,102 @@
+package deflate
+
+import (
+	"slices"
+	"sync"
+)
+
+// A history is what a Compressor keeps from message to message.
+//
+//	buf  the bytes before the next one, at most a window of them
+//	end  the position behind them, modulo 1<<16
+type history struct {
+	bits  uint8
+	end   uint16
+	buf   []byte
+	table *table // nil while idle
+}
+
+// A table is the memory of a matcher.
+type table struct {
+	head  []uint16
+	chain []uint16 // level Better only
+}
+
+var (
+	histories [maxWindowBits + 1]sync.Pool
+	tables    [Better + 1][maxWindowBits + 1]sync.Pool
+)
+
+// firstHistory is the least that is reserved for bytes of history.
+const firstHistory = 256
+
+func getHistory(windowBits int) *history {
+	if h, ok := histories[windowBits].Get().(*history); ok {
+		return h
+	}
+	return &history{bits: uint8(windowBits)}
+}
+
+// putHistory gives h back, with the capacity of its buffer.
+func putHistory(h *history) {
+	h.dropTables()
+	h.buf, h.end = h.buf[:0], 0
+	histories[h.bits].Put(h)
+}
+
+func (h *history) window() int { return 1 << h.bits }
+
+// forget removes the last n bytes.
+func (h *history) forget(n int) {
+	n = min(n, len(h.buf))
+	h.buf = h.buf[:len(h.buf)-n]
+	h.end -= uint16(n)
+}
+
+// append adds a small part in place, and says where it lies. It refuses a part
+// that would push too much out of the window.
+//
+// Sliding the window for each message would cost more than a small message
+// does: so as to slide rarely an eighth is made free.
+func (h *history) append(part []byte) (span, bool) {
+	room := h.window() / 8
+	if len(part)+padding > room {
+		return span{}, false
+	}
+	if len(h.buf)+len(part)+padding > h.window() {
+		h.slide(h.window() - room)
+	}
+	n := len(h.buf)
+	h.reserve(n + len(part) + padding)
+	h.buf = append(h.buf, part...)
+	end := len(h.buf)
+	padded := h.buf[:end+padding]
+	clear(padded[end:])
+	s := span{buf: padded, from: n, to: end, base: h.end - uint16(n), window: h.window()}
+	h.end += uint16(len(part))
+	return s, true
+}
+
+// slide keeps the last n bytes.
+func (h *history) slide(n int) {
+	h.buf = h.buf[:copy(h.buf, h.buf[len(h.buf)-n:])]
+}
+
+// replace sets the bytes; end has been set.
+func (h *history) replace(p []byte) {
+	h.reserve(len(p))
+	h.buf = append(h.buf[:0], p...)
+}
+
+// reserve makes room for n bytes in all. It doubles, so that a short-lived
+// connection does not hold a window that it never filled.
+func (h *history) reserve(n int) {
+	if n <= cap(h.buf) {
+		return
+	}
+	size := max(firstHistory, cap(h.buf))
+	for size < n {
+		size *= 2
+	}
+	h.buf = slices.Grow(h.buf, size-len(h.buf))
+}

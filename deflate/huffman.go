@@ -1,0 +1,182 @@
+package deflate
+
+import "math/bits"
+
+// maxCodeBits is the longest code of a literal, length or distance, and
+// maxPrecodeBits that of a code length (RFC 1951, section 3.2.7).
+const (
+	maxCodeBits    = 15
+	maxPrecodeBits = 7
+)
+
+// A codeword says how a symbol is written:
+//
+//	bits 0-14   the code, first bit lowest
+//	bits 16-20  the number of its bits
+//	bits 24-29  that number and the symbol's extra bits together
+type codeword = uint32
+
+func makeCodeword(code uint32, length, extra uint8) codeword {
+	return code | uint32(length)<<16 | uint32(length+extra)<<24
+}
+
+// huffman makes length-limited Huffman codes. Its arrays are working space.
+type huffman struct {
+	weights [symbolCount]uint32 // frequency<<symbolBits | symbol, sorted by frequency
+	spare   [symbolCount]uint32
+	nodes   [symbolCount]uint32
+}
+
+// lengths sets a code length of at most limit bits for each symbol in used.
+// used holds frequency<<symbolBits | symbol for two symbols or more, and no more
+// than 1<<limit. The code is always complete: a decoder may refuse any other
+// (RFC 1951, section 3.2.7, is read so by all of them for the code lengths).
+func (h *huffman) lengths(used []uint32, limit int, lengths *[symbolMask + 1]uint8) {
+	sorted := h.sort(used)
+	counts := h.count(sorted, limit)
+	// The rarest symbols get the longest codes.
+	i := 0
+	for length := limit; length > 0; length-- {
+		for range counts[length] {
+			lengths[sorted[i]&symbolMask] = uint8(length)
+			i++
+		}
+	}
+}
+
+// sort orders weights by frequency: by counting, one pass for each byte of the
+// largest frequency. It is stable, so equal ones stay in the order of symbols.
+func (h *huffman) sort(used []uint32) []uint32 {
+	all := uint32(0)
+	for _, w := range used {
+		all |= w
+	}
+	from, to := h.weights[:len(used)], h.spare[:len(used)]
+	copy(from, used)
+	for shift := symbolBits; all>>shift != 0; shift += 8 {
+		var starts [256]uint16
+		for _, w := range from {
+			starts[w>>(shift&31)&0xff]++
+		}
+		last := 1<<min(bits.Len32(all>>shift), 8) - 1
+		sum := uint16(0)
+		for i, n := range starts[:last+1] {
+			starts[i] = sum
+			sum += n
+		}
+		for _, w := range from {
+			b := w >> (shift & 31) & 0xff
+			to[starts[b]] = w
+			starts[b]++
+		}
+		from, to = to, from
+	}
+	return from
+}
+
+// count says how many symbols get a code of each length. sorted is by frequency.
+func (h *huffman) count(sorted []uint32, limit int) (counts [maxCodeBits + 1]uint16) {
+	n := len(sorted)
+	nodes := h.nodes[:n]
+	for i, w := range sorted {
+		nodes[i] = w >> symbolBits
+	}
+	pair(nodes)
+	// nodes[:n-1] are the inner nodes of the tree, each with the index of its
+	// parent, which stands behind it; nodes[n-2] is the root. Walk down: each
+	// turns one leaf of its depth into two, one deeper. Where that would be too
+	// deep, the deepest leaf that may be split takes its place. So the code is
+	// complete after each step.
+	counts[1] = 2
+	nodes[n-2] = 0
+	for i := n - 3; i >= 0; i-- {
+		depth := nodes[nodes[i]] + 1
+		nodes[i] = depth
+		if depth >= uint32(limit) {
+			depth = uint32(limit) - 1
+			for counts[depth] == 0 {
+				depth--
+			}
+		}
+		counts[depth&maxCodeBits]--
+		counts[(depth+1)&maxCodeBits] += 2
+	}
+	return counts
+}
+
+// pair builds the Huffman tree in place (Moffat and Katajainen): nodes holds
+// frequencies in rising order, and in the end nodes[:len-2] the index of each
+// inner node's parent. It always joins the two lightest among the leaves not
+// yet taken, nodes[leaf:], and the inner nodes not yet taken, nodes[root:next].
+func pair(nodes []uint32) {
+	n := len(nodes)
+	nodes[0] += nodes[1]
+	root, leaf := 0, 2
+	for next := 1; next < n-1; next++ {
+		weight := uint32(0)
+		for range 2 {
+			if leaf >= n || root < next && nodes[root] < nodes[leaf] {
+				weight += nodes[root]
+				nodes[root] = uint32(next)
+				root++
+			} else {
+				weight += nodes[leaf]
+				leaf++
+			}
+		}
+		nodes[next] = weight
+	}
+}
+
+// assign gives codes to the symbols in used, which stand in rising order: codes
+// of one length follow each other, and shorter ones come first (RFC 1951,
+// section 3.2.2).
+func assign(used []uint32, lengths *[symbolMask + 1]uint8, codes *[symbolMask + 1]codeword) {
+	var counts, next [maxCodeBits + 1]uint16
+	for _, w := range used {
+		counts[lengths[w&symbolMask]&maxCodeBits]++
+	}
+	code := uint16(0)
+	for length := 1; length < maxCodeBits; length++ {
+		code = (code + counts[length]) << 1
+		next[length+1] = code
+	}
+	for _, w := range used {
+		symbol := w & symbolMask
+		length := lengths[symbol] & maxCodeBits
+		code := next[length]
+		next[length]++
+		// Huffman codes are packed with the most significant bit first
+		// (RFC 1951, section 3.1.1).
+		codes[symbol] = makeCodeword(uint32(bits.Reverse16(code)>>(16-length)), length, extraBits[symbol])
+	}
+}
+
+// fixedCodes are the codes of blocks without a code of their own (RFC 1951,
+// section 3.2.6).
+var fixedCodes = makeFixedCodes()
+
+func makeFixedCodes() (codes [symbolMask + 1]codeword) {
+	var lengths [symbolMask + 1]uint8
+	var literals, distances []uint32
+	for symbol := uint32(0); symbol < distSymbol; symbol++ {
+		switch {
+		case symbol < 144:
+			lengths[symbol] = 8
+		case symbol < 256:
+			lengths[symbol] = 9
+		case symbol < 280:
+			lengths[symbol] = 7
+		default:
+			lengths[symbol] = 8
+		}
+		literals = append(literals, symbol)
+	}
+	for symbol := uint32(distSymbol); symbol < distSymbol+32; symbol++ {
+		lengths[symbol] = 5
+		distances = append(distances, symbol)
+	}
+	assign(literals, &lengths, &codes)
+	assign(distances, &lengths, &codes)
+	return codes
+}

@@ -1,0 +1,136 @@
+package deflate
+
+// A dynamicHeader is the description of the codes of a dynamic block (RFC 1951,
+// section 3.2.7): the lengths of all codes, shortened by runs.
+type dynamicHeader struct {
+	size int // bits, without the three of the block header
+
+	hlit, hdist, hclen int
+	items              [symbolCount + 2]uint16 // code length symbol | extra<<5
+	n                  int
+	frequencies        [19]uint32
+	used               [19]uint32
+	lengths            [symbolMask + 1]uint8
+	codes              [symbolMask + 1]codeword
+}
+
+// The code length alphabet beyond the lengths 0 to 15.
+const (
+	copyPrevious = 16 // 3-6 times, 2 extra bits
+	shortZeros   = 17 // 3-10 times, 3 extra bits
+	longZeros    = 18 // 11-138 times, 7 extra bits
+)
+
+// precodeOrder is the order in which the lengths of the code length code come.
+var precodeOrder = [19]uint8{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
+
+// precodeExtra has the number of extra bits of the code length symbols.
+var precodeExtra = [32]uint8{copyPrevious: 2, shortZeros: 3, longZeros: 7}
+
+// make fills the header in for the codes of these symbols.
+func (d *dynamicHeader) make(literals, distances []uint32, lengths *[symbolMask + 1]uint8, h *huffman) {
+	d.n = 0
+	clear(d.frequencies[:])
+	d.hlit = int(literals[len(literals)-1]&symbolMask) + 1
+	d.list(literals, 0, lengths)
+	d.hdist = 1
+	if len(distances) == 0 {
+		d.add(0, 0) // one distance code of zero bits: none is used
+	} else {
+		d.hdist = int(distances[len(distances)-1]&symbolMask) - distSymbol + 1
+		d.list(distances, distSymbol, lengths)
+	}
+	d.makePrecode(h)
+}
+
+// list adds the lengths of the symbols from first to the last in used.
+func (d *dynamicHeader) list(used []uint32, first uint32, lengths *[symbolMask + 1]uint8) {
+	next := first // the symbol whose length comes next
+	for i := 0; i < len(used); {
+		symbol := used[i] & symbolMask
+		d.zeros(symbol - next)
+		length := lengths[symbol]
+		run := uint32(1)
+		for i++; i < len(used) && used[i]&symbolMask == symbol+run && lengths[symbol+run] == length; i++ {
+			run++
+		}
+		next = symbol + run
+		d.add(uint32(length), 0)
+		d.repeat(uint32(length), run-1)
+	}
+}
+
+func (d *dynamicHeader) add(symbol, extra uint32) {
+	d.items[d.n] = uint16(symbol | extra<<5)
+	d.n++
+	d.frequencies[symbol]++
+}
+
+func (d *dynamicHeader) zeros(run uint32) {
+	for ; run >= 11; run -= min(run, 138) {
+		d.add(longZeros, min(run, 138)-11)
+	}
+	if run >= 3 {
+		d.add(shortZeros, run-3)
+		return
+	}
+	for ; run > 0; run-- {
+		d.add(0, 0)
+	}
+}
+
+func (d *dynamicHeader) repeat(length, run uint32) {
+	for ; run >= 3; run -= min(run, 6) {
+		d.add(copyPrevious, min(run, 6)-3)
+	}
+	for ; run > 0; run-- {
+		d.add(length, 0)
+	}
+}
+
+// makePrecode makes the code of the code lengths, and the size of it all.
+func (d *dynamicHeader) makePrecode(h *huffman) {
+	n := 0
+	for symbol, f := range d.frequencies {
+		if f != 0 {
+			d.used[n] = f<<symbolBits | uint32(symbol)
+			n++
+		}
+	}
+	// A lone code length code would be incomplete, and is refused.
+	if n == 1 && d.used[0]&symbolMask == 0 {
+		d.used[1] = 1
+		n = 2
+	} else if n == 1 {
+		d.used[0], d.used[1] = 0, d.used[0]
+		n = 2
+	}
+	used := d.used[:n]
+	clear(d.lengths[:19])
+	h.lengths(used, maxPrecodeBits, &d.lengths)
+	assign(used, &d.lengths, &d.codes)
+
+	d.hclen = 19
+	for d.hclen > 4 && d.lengths[precodeOrder[d.hclen-1]] == 0 {
+		d.hclen--
+	}
+	d.size = 5 + 5 + 4 + 3*d.hclen
+	for _, w := range used {
+		symbol := w & symbolMask
+		d.size += int(w>>symbolBits) * int(d.lengths[symbol]+precodeExtra[symbol])
+	}
+}
+
+// write writes the header behind the three bits of the block header.
+func (d *dynamicHeader) write(w *writer) {
+	w.put(uint64(d.hlit-257)|uint64(d.hdist-1)<<5|uint64(d.hclen-4)<<10, 5+5+4)
+	for _, symbol := range precodeOrder[:d.hclen] {
+		w.put(uint64(d.lengths[symbol]), 3)
+	}
+	for _, item := range d.items[:d.n] {
+		symbol := item & 31
+		c := d.codes[symbol]
+		length := uint(c >> 16 & 31)
+		w.put(uint64(c&0x7fff)|uint64(item>>5)<<length, length+uint(precodeExtra[symbol]))
+	}
+}
