@@ -36,7 +36,7 @@ func jsonMessage(r *rand.Rand, seq, size int) []byte {
 		if i > 0 {
 			item = "," + item
 		}
-		if i > 0 && len(b)+len(item)+2 > size {
+		if i > 0 && len(b)+len(item)/2 > size {
 			return append(b, "]}"...)
 		}
 		b = append(b, item...)

@@ -5,7 +5,7 @@ import "sync"
 const (
 	// maxTokens is the most tokens in a block: longer blocks cost bytes where
 	// the data changes, shorter ones for their headers.
-	maxTokens = 16 << 10
+	maxTokens = 32 << 10
 
 	// fewRoom: a block with less room than this ends.
 	fewRoom = 512
@@ -23,12 +23,21 @@ const (
 // An encoder is the working space of one call. It is pooled.
 type encoder struct {
 	blockWriter
-	fast   fastMatcher
-	lazy   lazyMatcher
-	table  [1 << maxTableBits]uint16
-	tokens [maxTokens + 1]uint32
-	stage  [stageSize + padding]byte
+	matcher matcher
+	fast    fastMatcher
+	lazy    lazyMatcher
+	table   [1 << maxTableBits]uint16
+	tokens  [maxTokens + shortRun + 1]uint32
+	stage   [stageSize + padding]byte
 }
+
+type matcher uint8
+
+const (
+	useThorough matcher = iota
+	useSwift
+	useLazy
+)
 
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
 
@@ -48,18 +57,28 @@ func (e *encoder) suspend() (dst []byte, pending, bits uint8) {
 	return e.out, uint8(e.pending), uint8(e.n)
 }
 
+// find runs the matcher of this message.
+func (e *encoder) find(s span, n int) (pos, count int, v verdict) {
+	switch e.matcher {
+	case useThorough:
+		return e.fast.thorough(s, e.tokens[:], n)
+	case useSwift:
+		return e.fast.swift(s, e.tokens[:], n)
+	case useLazy:
+		return e.lazy.find(s, e.tokens[:], n)
+	default:
+		panic("websocket: internal error: no such matcher")
+	}
+}
+
 // encode writes s.buf[s.from:s.to] as blocks.
-func (e *encoder) encode(s span, level Level) {
+func (e *encoder) encode(s span) {
 	to, stored := s.to, storedStep
 	for s.from < to {
 		from, n, v := s.from, 0, spanDone
 		for s.from < to && n < maxTokens-fewRoom && v == spanDone {
 			s.to = min(to, s.from+maxTokens-n)
-			if level == Fast {
-				s.from, n, v = e.fast.find(s, e.tokens[:], n)
-			} else {
-				s.from, n, v = e.lazy.find(s, e.tokens[:], n)
-			}
+			s.from, n, v = e.find(s, n)
 		}
 		if n > 0 {
 			e.tokens[n] = endSymbol
@@ -85,7 +104,7 @@ func (c *Compressor) alone(e *encoder, msg []byte) {
 		clear(s.buf[n:])
 	}
 	e.freshTables(c.level, len(msg), int(c.windowBits))
-	e.encode(s, c.level)
+	e.encode(s)
 }
 
 // withHistory compresses part of a message behind what history holds, and adds
@@ -99,8 +118,11 @@ func (c *Compressor) withHistory(e *encoder, part []byte) {
 	e.useTables(h, c.level)
 	c.message = min(c.message+len(part), c.window())
 	if s, ok := h.append(part); ok {
-		e.encode(s, c.level)
+		e.encode(s)
 		return
+	}
+	if e.matcher == useThorough && len(part) > smallMessage {
+		e.matcher = useSwift
 	}
 	// Stage by stage, each with the window before it:
 	// stage[:n] history | stage[n:n+m] input | padding
@@ -109,7 +131,7 @@ func (c *Compressor) withHistory(e *encoder, part []byte) {
 		m := copy(e.stage[n:stageSize], part)
 		clear(e.stage[n+m : n+m+padding])
 		s := span{buf: e.stage[:n+m+padding], from: n, to: n + m, base: h.end - uint16(n), window: c.window()}
-		e.encode(s, c.level)
+		e.encode(s)
 		h.end += uint16(m)
 		part = part[m:]
 		keep := min(n+m, c.window())

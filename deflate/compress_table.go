@@ -34,12 +34,17 @@ func (e *encoder) freshTables(level Level, length, windowBits int) {
 	bits := freshBits(length, windowBits)
 	table := e.table[:1<<bits]
 	clear(table)
-	e.fast = fastMatcher{table: table, shift: uint8(64 - bits), skip: 5, step: 2}
+	e.fast = fastMatcher{table: table, shift: uint8(64 - bits)}
+	e.matcher = useThorough
+	if length > smallMessage {
+		e.matcher = useSwift
+	}
 }
 
 // useTables makes the matcher ready for a message behind h.
 func (e *encoder) useTables(h *history, level Level) {
-	e.fast = fastMatcher{table: h.table.head, shift: uint8(64 - keptBits(int(h.bits))), skip: 6, step: 4}
+	e.fast = fastMatcher{table: h.table.head, shift: uint8(64 - keptBits(int(h.bits)))}
+	e.matcher = useThorough
 }
 
 // prepare makes the tables of h, if it has none, and enters the window in them.

@@ -24,7 +24,7 @@ func makeCodeword(code uint32, length, extra uint8) codeword {
 type huffman struct {
 	weights [symbolCount]uint32 // frequency<<symbolBits | symbol, sorted by frequency
 	spare   [symbolCount]uint32
-	nodes   [symbolCount]uint32
+	tree    tree
 }
 
 // lengths sets a code length of at most limit bits for each symbol in used.
@@ -76,22 +76,18 @@ func (h *huffman) sort(used []uint32) []uint32 {
 
 // count says how many symbols get a code of each length. sorted is by frequency.
 func (h *huffman) count(sorted []uint32, limit int) (counts [maxCodeBits + 1]uint16) {
-	n := len(sorted)
-	nodes := h.nodes[:n]
-	for i, w := range sorted {
-		nodes[i] = w >> symbolBits
-	}
-	pair(nodes)
-	// nodes[:n-1] are the inner nodes of the tree, each with the index of its
-	// parent, which stands behind it; nodes[n-2] is the root. Walk down: each
-	// turns one leaf of its depth into two, one deeper. Where that would be too
-	// deep, the deepest leaf that may be split takes its place. So the code is
-	// complete after each step.
+	t := &h.tree
+	t.build(sorted)
+	// Walk down from the root, the last inner node: each turns one leaf of its
+	// depth into two, one deeper. Where that would be too deep, the deepest leaf
+	// that may be split takes its place. So the code is complete after each step.
+	depths := &t.parents
+	root := len(sorted) - 2
+	depths[root] = 0
 	counts[1] = 2
-	nodes[n-2] = 0
-	for i := n - 3; i >= 0; i-- {
-		depth := nodes[nodes[i]] + 1
-		nodes[i] = depth
+	for i := root - 1; i >= 0; i-- {
+		depth := depths[t.parents[i]&symbolMask] + 1
+		depths[i] = depth
 		if depth >= uint32(limit) {
 			depth = uint32(limit) - 1
 			for counts[depth] == 0 {
@@ -104,27 +100,45 @@ func (h *huffman) count(sorted []uint32, limit int) (counts [maxCodeBits + 1]uin
 	return counts
 }
 
-// pair builds the Huffman tree in place (Moffat and Katajainen): nodes holds
-// frequencies in rising order, and in the end nodes[:len-2] the index of each
-// inner node's parent. It always joins the two lightest among the leaves not
-// yet taken, nodes[leaf:], and the inner nodes not yet taken, nodes[root:next].
-func pair(nodes []uint32) {
-	n := len(nodes)
-	nodes[0] += nodes[1]
-	root, leaf := 0, 2
-	for next := 1; next < n-1; next++ {
-		weight := uint32(0)
-		for range 2 {
-			if leaf >= n || root < next && nodes[root] < nodes[leaf] {
-				weight += nodes[root]
-				nodes[root] = uint32(next)
-				root++
-			} else {
-				weight += nodes[leaf]
-				leaf++
-			}
-		}
-		nodes[next] = weight
+// A tree is a Huffman tree. Its inner nodes stand in rising order of weight, so a
+// parent behind its children.
+type tree struct {
+	leaves  [symbolCount + 2]uint32 // weights in rising order, then heaviest
+	inner   [symbolCount + 1]uint32 // weights; heaviest: not built yet
+	parents [symbolMask + 1]uint32  // of inner nodes
+}
+
+// heaviest is more than the weight of any tree, with room in an int32.
+const heaviest = 1<<31 - 1
+
+// build joins the two lightest nodes that are left until one is, the root. It
+// runs without branches on weights: these cannot be foreseen.
+func (t *tree) build(sorted []uint32) {
+	n := len(sorted)
+	for i, w := range sorted {
+		t.leaves[i] = w >> symbolBits
+		t.inner[i] = heaviest
+	}
+	t.leaves[n], t.leaves[n+1] = heaviest, heaviest
+	leaf, root := uint32(0), uint32(0) // the first leaf and inner node without a parent
+	for next := range uint32(n - 1) {
+		// The lightest of all, taken from one list or the other. A parent noted
+		// for an inner node that is not taken will be noted anew.
+		a, b := t.inner[root], t.leaves[leaf]
+		weight := min(a, b)
+		t.parents[root&symbolMask] = next
+		taken := (a - b) >> 31 // 1 if a < b
+		root += taken
+		leaf += 1 - taken
+
+		a, b = t.inner[root], t.leaves[leaf]
+		weight += min(a, b)
+		t.parents[root&symbolMask] = next
+		taken = (a - b) >> 31
+		root += taken
+		leaf += 1 - taken
+
+		t.inner[next] = weight
 	}
 }
 

@@ -6,12 +6,11 @@ type dynamicHeader struct {
 	size int // bits, without the three of the block header
 
 	hlit, hdist, hclen int
-	items              [symbolCount + 2]uint16 // code length symbol | extra<<5
+	items              [symbolCount + 2]uint32 // tokens of the code length alphabet
 	n                  int
+	itemBits           int
 	frequencies        [19]uint32
 	used               [19]uint32
-	lengths            [symbolMask + 1]uint8
-	codes              [symbolMask + 1]codeword
 }
 
 // The code length alphabet beyond the lengths 0 to 15.
@@ -24,11 +23,8 @@ const (
 // precodeOrder is the order in which the lengths of the code length code come.
 var precodeOrder = [19]uint8{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
 
-// precodeExtra has the number of extra bits of the code length symbols.
-var precodeExtra = [32]uint8{copyPrevious: 2, shortZeros: 3, longZeros: 7}
-
 // make fills the header in for the codes of these symbols.
-func (d *dynamicHeader) make(literals, distances []uint32, lengths *[symbolMask + 1]uint8, h *huffman) {
+func (d *dynamicHeader) make(literals, distances []uint32, lengths *[symbolMask + 1]uint8) {
 	d.n = 0
 	clear(d.frequencies[:])
 	d.hlit = int(literals[len(literals)-1]&symbolMask) + 1
@@ -40,7 +36,6 @@ func (d *dynamicHeader) make(literals, distances []uint32, lengths *[symbolMask 
 		d.hdist = int(distances[len(distances)-1]&symbolMask) - distSymbol + 1
 		d.list(distances, distSymbol, lengths)
 	}
-	d.makePrecode(h)
 }
 
 // list adds the lengths of the symbols from first to the last in used.
@@ -61,7 +56,7 @@ func (d *dynamicHeader) list(used []uint32, first uint32, lengths *[symbolMask +
 }
 
 func (d *dynamicHeader) add(symbol, extra uint32) {
-	d.items[d.n] = uint16(symbol | extra<<5)
+	d.items[d.n] = lengthSymbol + symbol | extra<<symbolBits
 	d.n++
 	d.frequencies[symbol]++
 }
@@ -89,48 +84,47 @@ func (d *dynamicHeader) repeat(length, run uint32) {
 }
 
 // makePrecode makes the code of the code lengths, and the size of it all.
-func (d *dynamicHeader) makePrecode(h *huffman) {
+func (d *dynamicHeader) makePrecode(h *huffman, lengths *[symbolMask + 1]uint8, codes *[symbolMask + 1]codeword) {
 	n := 0
 	for symbol, f := range d.frequencies {
 		if f != 0 {
-			d.used[n] = f<<symbolBits | uint32(symbol)
+			d.used[n] = f<<symbolBits | uint32(lengthSymbol+symbol)
 			n++
 		}
 	}
 	// A lone code length code would be incomplete, and is refused.
-	if n == 1 && d.used[0]&symbolMask == 0 {
-		d.used[1] = 1
-		n = 2
-	} else if n == 1 {
-		d.used[0], d.used[1] = 0, d.used[0]
+	if n == 1 {
+		d.used[1] = lengthSymbol
+		if d.used[0]&symbolMask == lengthSymbol {
+			d.used[1]++
+		} else {
+			d.used[0], d.used[1] = d.used[1], d.used[0]
+		}
 		n = 2
 	}
 	used := d.used[:n]
-	clear(d.lengths[:19])
-	h.lengths(used, maxPrecodeBits, &d.lengths)
-	assign(used, &d.lengths, &d.codes)
+	clear(lengths[lengthSymbol : lengthSymbol+19])
+	h.lengths(used, maxPrecodeBits, lengths)
+	assign(used, lengths, codes)
 
 	d.hclen = 19
-	for d.hclen > 4 && d.lengths[precodeOrder[d.hclen-1]] == 0 {
+	for d.hclen > 4 && lengths[lengthSymbol+int(precodeOrder[d.hclen-1])] == 0 {
 		d.hclen--
 	}
-	d.size = 5 + 5 + 4 + 3*d.hclen
-	for _, w := range used {
-		symbol := w & symbolMask
-		d.size += int(w>>symbolBits) * int(d.lengths[symbol]+precodeExtra[symbol])
-	}
+	d.itemBits = bodySize(used, codes)
+	d.size = 5 + 5 + 4 + 3*d.hclen + d.itemBits
 }
 
-// write writes the header behind the three bits of the block header.
-func (d *dynamicHeader) write(w *writer) {
+// write writes the header behind the three bits of the block header. At least
+// more bits will follow.
+func (d *dynamicHeader) write(w *writer, lengths *[symbolMask + 1]uint8, codes *[symbolMask + 1]codeword, more int) {
 	w.put(uint64(d.hlit-257)|uint64(d.hdist-1)<<5|uint64(d.hclen-4)<<10, 5+5+4)
-	for _, symbol := range precodeOrder[:d.hclen] {
-		w.put(uint64(d.lengths[symbol]), 3)
+	v := uint64(0)
+	for i, symbol := range precodeOrder[:d.hclen] {
+		v |= uint64(lengths[lengthSymbol+int(symbol)]) << (3 * i & 63)
 	}
-	for _, item := range d.items[:d.n] {
-		symbol := item & 31
-		c := d.codes[symbol]
-		length := uint(c >> 16 & 31)
-		w.put(uint64(c&0x7fff)|uint64(item>>5)<<length, length+uint(precodeExtra[symbol]))
-	}
+	const half = 24
+	w.put(v&(1<<half-1), uint(min(3*d.hclen, half)))
+	w.put(v>>half, uint(max(3*d.hclen-half, 0)))
+	w.tokens(d.items[:d.n], codes, d.itemBits, more)
 }

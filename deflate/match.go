@@ -6,9 +6,9 @@ import (
 )
 
 // padding is the number of zeros behind the input that a buffer should have, so
-// that eight bytes can be loaded at every position. Without them no match starts
-// in the last seven.
-const padding = 8
+// that sixteen bytes can be loaded at every position. Without them no match
+// starts in the last fifteen.
+const padding = 16
 
 // A span is the part of a buffer that a matcher works on.
 //
@@ -67,22 +67,31 @@ func hash4(v uint64, shift uint8) uint32 {
 	return uint32(v << 32 * 0x9e3779b185ebca87 >> (shift & 63))
 }
 
-// matchLength says how many bytes at i and at j are the same, i < j, up to end.
-func matchLength(buf []byte, i, j, end int) int {
-	b := buf[j:min(len(buf), end+padding)]
-	a := buf[i : i+len(b)]
-	n := 0
-	for n+8 <= len(b) && n+8 <= len(a) {
-		x := binary.LittleEndian.Uint64(a[n:n+8]) ^ binary.LittleEndian.Uint64(b[n:n+8])
-		if x != 0 {
-			return min(n+bits.TrailingZeros64(x)>>3, end-j)
+// matchEnd says where a match ends that has come to j: the first place from there
+// on where the byte at distance before is another one, or end.
+func matchEnd(buf []byte, j, distance, end int) int {
+	i := j - distance
+	for j < end && j <= len(buf)-8 {
+		if x := load64(buf, i) ^ load64(buf, j); x != 0 {
+			return min(j+bits.TrailingZeros64(x)>>3, end)
 		}
-		n += 8
+		i += 8
+		j += 8
 	}
-	for n < len(b) && n < len(a) && a[n] == b[n] {
-		n++
+	for j < end && buf[i] == buf[j] {
+		i++
+		j++
 	}
-	return min(n, end-j)
+	return min(j, end)
+}
+
+// shortRun is the number of literals that are written in one go, needed or not.
+const shortRun = 8
+
+// putEight writes the tokens of eight bytes.
+func putEight(t *[shortRun]uint32, p *[shortRun]byte) {
+	t[0], t[1], t[2], t[3] = uint32(p[0]), uint32(p[1]), uint32(p[2]), uint32(p[3])
+	t[4], t[5], t[6], t[7] = uint32(p[4]), uint32(p[5]), uint32(p[6]), uint32(p[7])
 }
 
 // appendLiterals writes the tokens of p to tokens from n on.
@@ -94,17 +103,21 @@ func appendLiterals(tokens []uint32, n int, p []byte) int {
 	return n + len(p)
 }
 
-// appendMatch writes the tokens of a match. One longer than 258 goes on at the
-// same distance.
-func appendMatch(tokens []uint32, n, length, distance int) int {
+// lengthToken gives the token of a length, minMatch to maxMatch.
+func lengthToken(length int) uint32 { return lengthTokens[uint(length-minMatch)&0xff] }
+
+// appendLongMatch cuts a match of more than 258 bytes: it goes on at the same
+// distance.
+func appendLongMatch(tokens []uint32, n, length, distance int) int {
 	d := distanceToken(distance)
-	for length > maxMatch {
-		// Leave at least minMatch for the last one.
-		l := min(maxMatch, length-minMatch)
+	for length > 0 {
+		l := length
+		if l > maxMatch {
+			l = min(maxMatch, l-minMatch) // leave a match, not one or two bytes
+		}
 		tokens[n], tokens[n+1] = lengthTokens[l-minMatch], d
 		n += 2
 		length -= l
 	}
-	tokens[n], tokens[n+1] = lengthTokens[length-minMatch], d
-	return n + 2
+	return n
 }

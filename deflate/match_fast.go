@@ -1,18 +1,30 @@
 package deflate
 
+import "math/bits"
+
 // A fastMatcher takes the first match it finds: one candidate for each hash of
-// five bytes. Zero is an empty entry and position 0 alike.
+// five bytes, entered at every position that is looked at.
 type fastMatcher struct {
 	table []uint16
 	shift uint8 // 64 minus the bits of the hash
-	skip  uint8 // after 1<<skip bytes without a match every second position is tried, and so on
-	step  int   // inside a match every step-th position is entered
 }
 
-// find appends the tokens of s.buf[s.from:s.to] to tokens from n on, and says up
-// to where it came, how many tokens there are now, and why it stopped. There is
-// room for one token a byte.
-func (m *fastMatcher) find(s span, tokens []uint32, n int) (pos, count int, v verdict) {
+// thoroughSkip and swiftSkip: after 1<<skip bytes without a match every second
+// position is tried, after twice as many every third, and so on.
+const (
+	thoroughSkip = 6
+	swiftSkip    = 5
+
+	// enterStep: inside a match every so many-th position is entered.
+	enterStep = 4
+)
+
+// thorough appends the tokens of s.buf[s.from:s.to] to tokens from n on, and
+// says up to where it came, how many tokens there are now, and why it stopped.
+// There must be room for a token a byte, and shortRun more.
+//
+// It is for small messages and for history; swift is its twin for the rest.
+func (m *fastMatcher) thorough(s span, tokens []uint32, n int) (pos, count int, v verdict) {
 	buf, table, shift := s.buf, m.table, m.shift
 	pos = s.from
 	next := s.from // the first byte that has no token yet
@@ -22,7 +34,7 @@ func (m *fastMatcher) find(s span, tokens []uint32, n int) (pos, count int, v ve
 		// 1. Look for a match.
 		v := load64(buf, pos)
 		h := hash5(v, shift)
-		if int(h) >= len(table) { // never: spares a bounds check or two
+		if int(h) >= len(table) { // never: spares two bounds checks
 			break
 		}
 		here := uint16(pos) + s.base
@@ -35,7 +47,7 @@ func (m *fastMatcher) find(s span, tokens []uint32, n int) (pos, count int, v ve
 				}
 				judged = s.to
 			}
-			pos += 1 + (pos-next)>>(m.skip&31)
+			pos += 1 + (pos-next)>>thoroughSkip
 			continue
 		}
 		// 2. Widen it to both sides.
@@ -43,17 +55,119 @@ func (m *fastMatcher) find(s span, tokens []uint32, n int) (pos, count int, v ve
 		for start > next && start > distance && buf[start-1] == buf[start-1-distance] {
 			start--
 		}
-		end := pos + 4 + matchLength(buf, pos+4-distance, pos+4, s.to)
+		end := pos + 4
+		if x := load64(buf, end) ^ load64(buf, end-distance); x != 0 {
+			end = min(end+bits.TrailingZeros64(x)>>3, s.to)
+		} else {
+			end = matchEnd(buf, end+8, distance, s.to)
+		}
 		if end-start < minMatch {
-			break // in the padding
+			break // it was in the padding
 		}
 		// 3. Take it.
-		n = appendLiterals(tokens, n, buf[next:start])
-		n = appendMatch(tokens, n, end-start, distance)
-		for i := start + m.step; i < min(end, last); i += m.step {
+		if literals := start - next; literals <= shortRun {
+			putEight((*[shortRun]uint32)(tokens[n:n+shortRun]), (*[shortRun]byte)(buf[next:next+shortRun]))
+			n += literals
+		} else {
+			n = appendLiterals(tokens, n, buf[next:start])
+		}
+		if length := end - start; length <= maxMatch {
+			t := (*[2]uint32)(tokens[n : n+2])
+			t[0], t[1] = lengthToken(length), distanceToken(distance)
+			n += 2
+		} else {
+			n = appendLongMatch(tokens, n, length, distance)
+		}
+		for i := start + enterStep; i < min(end, last); i += enterStep {
 			table[hash5(load64(buf, i), shift)] = uint16(i) + s.base
 		}
 		pos, next, judged = end, end, end
+	}
+	return s.to, appendLiterals(tokens, n, buf[next:s.to]), spanDone
+}
+
+// swift does the same for large messages. It looks at two positions of three,
+// enters two of each match, and looks behind a match before all else.
+func (m *fastMatcher) swift(s span, tokens []uint32, n int) (pos, count int, v verdict) {
+	buf, table, shift := s.buf, m.table, m.shift
+	window, base := s.window, s.base
+	pos = s.from
+	next, judged := pos, pos
+	last := min(s.to, len(buf)-padding+1)
+	for pos < last {
+		v := load64(buf, pos)
+		h := hash5(v, shift)
+		if int(h) >= len(table) {
+			break
+		}
+		distance := int(uint16(pos) + base - table[h])
+		table[h] = uint16(pos) + base
+		if uint(distance-1) >= uint(min(window, pos)) || load32(buf, pos-distance) != uint32(v) {
+			pos++
+			if pos >= last {
+				break
+			}
+			v >>= 8
+			h = hash5(v, shift)
+			if int(h) >= len(table) {
+				break
+			}
+			distance = int(uint16(pos) + base - table[h])
+			table[h] = uint16(pos) + base
+			if uint(distance-1) >= uint(min(window, pos)) || load32(buf, pos-distance) != uint32(v) {
+				if pos-judged >= noMatchFor {
+					if looksRandom(buf[next:pos]) {
+						return next, n, incompressible
+					}
+					judged = s.to
+				}
+				pos += 2 + (pos-next)>>swiftSkip
+				continue
+			}
+		}
+		for {
+			start := pos
+			for start > next && start > distance && buf[start-1] == buf[start-1-distance] {
+				start--
+			}
+			end := pos + 4
+			if x := load64(buf, end) ^ load64(buf, end-distance); x != 0 {
+				end = min(end+bits.TrailingZeros64(x)>>3, s.to)
+			} else {
+				end = matchEnd(buf, end+8, distance, s.to)
+			}
+			if end-start < minMatch {
+				return s.to, appendLiterals(tokens, n, buf[next:s.to]), spanDone
+			}
+			if literals := start - next; literals <= shortRun {
+				putEight((*[shortRun]uint32)(tokens[n:n+shortRun]), (*[shortRun]byte)(buf[next:next+shortRun]))
+				n += literals
+			} else {
+				n = appendLiterals(tokens, n, buf[next:start])
+			}
+			if length := end - start; length <= maxMatch {
+				t := (*[2]uint32)(tokens[n : n+2])
+				t[0], t[1] = lengthToken(length), distanceToken(distance)
+				n += 2
+			} else {
+				n = appendLongMatch(tokens, n, length, distance)
+			}
+			pos, next, judged = end, end, end
+			if pos >= last {
+				break
+			}
+			v := load64(buf, pos-2)
+			h := hash5(v, shift)
+			table[h] = uint16(pos-2) + base
+			v >>= 16
+			h = hash5(v, shift)
+			distance = int(uint16(pos) + base - table[h])
+			table[h] = uint16(pos) + base
+			if uint(distance-1) >= uint(min(window, pos)) || load32(buf, pos-distance) != uint32(v) {
+				pos++
+				break
+			}
+		}
 	}
 	return s.to, appendLiterals(tokens, n, buf[next:s.to]), spanDone
 }

@@ -18,6 +18,9 @@ const (
 	distSymbol  = 288 // distance code 0; 286 and 287 are never sent (RFC 1951, section 3.2.6)
 	symbolCount = distSymbol + 30
 
+	// The code length alphabet, which only the header of a dynamic block uses.
+	lengthSymbol = 320
+
 	minMatch = 3   // RFC 1951, section 3.2.5
 	maxMatch = 258 // RFC 1951, section 3.2.5
 )
@@ -36,6 +39,9 @@ func makeExtraBits() (extra [symbolMask + 1]uint8) {
 	for code := 4; code < 30; code++ {
 		extra[distSymbol+code] = uint8(code/2 - 1)
 	}
+	extra[lengthSymbol+copyPrevious] = 2 // RFC 1951, section 3.2.7
+	extra[lengthSymbol+shortZeros] = 3
+	extra[lengthSymbol+longZeros] = 7
 	return extra
 }
 

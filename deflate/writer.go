@@ -19,10 +19,9 @@ type writer struct {
 func (w *writer) put(v uint64, count uint) {
 	w.pending |= v << (w.n & 63)
 	w.n += count
-	for w.n >= 8 {
+	for ; w.n >= 8; w.n -= 8 {
 		w.out = append(w.out, byte(w.pending))
 		w.pending >>= 8
-		w.n -= 8
 	}
 }
 
@@ -33,31 +32,36 @@ func (w *writer) align() {
 	}
 }
 
-// tokens writes tokens, which take size bits in these codes.
-func (w *writer) tokens(tokens []uint32, codes *[symbolMask + 1]codeword, size int) {
-	// out[:n] written | out[n:last] whole bytes to come | a last one, in part
-	n, last := len(w.out), len(w.out)+(int(w.n)+size)/8
-	w.out = slices.Grow(w.out, last-n)[:last]
-	out, pending, bits := w.out, w.pending, w.n
+// tokens writes tokens, which take size bits in these codes. At least more bits
+// will follow.
+func (w *writer) tokens(tokens []uint32, codes *[symbolMask + 1]codeword, size, more int) {
+	// out[:n] written | out[n:] whole bytes to come | a last one, in part
+	n, room := len(w.out), (int(w.n)+size+more)/8
+	w.out = slices.Grow(w.out, room)
+	out, pending, bits := w.out[:n+room], w.pending, w.n
 	// Two symbols take at most 2*(15+13) = 56 bits, and up to 7 wait already.
 	for len(tokens) >= 2 && n+8 <= len(out) {
 		t, u := tokens[0], tokens[1]
 		c, d := codes[t&symbolMask], codes[u&symbolMask]
-		pending |= codeBits(t, c) << (bits & 63)
-		bits += uint(c >> 24)
-		pending |= codeBits(u, d) << (bits & 63)
-		bits += uint(d >> 24)
+		two := codeBits(t, c) | codeBits(u, d)<<(c>>24&63)
+		pending |= two << (bits & 63)
+		bits += uint(c>>24) + uint(d>>24)
 		binary.LittleEndian.PutUint64(out[n:n+8], pending)
 		n += int(bits >> 3)
 		pending >>= bits & 0x38
 		bits &= 7
 		tokens = tokens[2:]
 	}
-	w.out, w.pending, w.n = out[:n], pending, bits
 	for _, t := range tokens {
 		c := codes[t&symbolMask]
-		w.put(codeBits(t, c), uint(c>>24))
+		pending |= codeBits(t, c) << (bits & 63)
+		for bits += uint(c >> 24); bits >= 8; bits -= 8 {
+			out[n] = byte(pending)
+			n++
+			pending >>= 8
+		}
 	}
+	w.out, w.pending, w.n = out[:n], pending, bits
 }
 
 // codeBits is the code of t followed by its extra bits.

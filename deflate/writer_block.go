@@ -53,7 +53,7 @@ func (b *blockWriter) block(tokens []uint32, plain []byte) {
 		}
 		b.flushRaw()
 		b.put(fixedBlock, blockHeaderBits)
-		b.writer.tokens(tokens, &fixedCodes, fixed-blockHeaderBits)
+		b.writer.tokens(tokens, &fixedCodes, fixed-blockHeaderBits, 0)
 		return
 	}
 	literals, distances := b.count(tokens)
@@ -67,12 +67,12 @@ func (b *blockWriter) block(tokens []uint32, plain []byte) {
 	case fixed <= dynamic:
 		b.flushRaw()
 		b.put(fixedBlock, blockHeaderBits)
-		b.writer.tokens(tokens, &fixedCodes, fixed-blockHeaderBits)
+		b.writer.tokens(tokens, &fixedCodes, fixed-blockHeaderBits, 0)
 	default:
 		b.flushRaw()
 		b.put(dynamicBlock, blockHeaderBits)
-		b.header.write(&b.writer)
-		b.writer.tokens(tokens, &b.codes, body)
+		b.header.write(&b.writer, &b.lengths, &b.codes, body)
+		b.writer.tokens(tokens, &b.codes, body, 0)
 	}
 }
 
@@ -82,21 +82,20 @@ func (b *blockWriter) count(tokens []uint32) (literals, distances []uint32) {
 	for _, t := range tokens {
 		b.frequencies[t&symbolMask]++
 	}
-	n := 0
-	for symbol, f := range b.frequencies[:distSymbol] {
-		if f != 0 {
-			b.literals[n] = f<<symbolBits | uint32(symbol)
-			n++
-		}
-	}
-	m := 0
-	for code, f := range b.frequencies[distSymbol:symbolCount] {
-		if f != 0 {
-			b.distances[m] = f<<symbolBits | uint32(distSymbol+code)
-			m++
-		}
-	}
+	n := listUsed(b.literals[:], b.frequencies[:distSymbol], 0)
+	m := listUsed(b.distances[:], b.frequencies[distSymbol:symbolCount], distSymbol)
 	return b.literals[:n], b.distances[:m]
+}
+
+// listUsed lists those symbols from first on that have a frequency, without a
+// branch on it. list has room for all.
+func listUsed(list, frequencies []uint32, first uint32) int {
+	n := 0
+	for i, f := range frequencies {
+		list[n] = f<<symbolBits | (first + uint32(i))
+		n += int((f | -f) >> 31)
+	}
+	return n
 }
 
 // makeCodes makes the codes of a dynamic block and its header. It may add a
@@ -122,7 +121,8 @@ func (b *blockWriter) makeCodes(literals, distances []uint32) (_, _ []uint32) {
 		b.huffman.lengths(distances, maxCodeBits, &b.lengths)
 		assign(distances, &b.lengths, &b.codes)
 	}
-	b.header.make(literals, distances, &b.lengths, &b.huffman)
+	b.header.make(literals, distances, &b.lengths)
+	b.header.makePrecode(&b.huffman, &b.lengths, &b.codes)
 	return literals, distances
 }
 
