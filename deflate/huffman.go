@@ -27,11 +27,15 @@ type huffman struct {
 	tree    tree
 }
 
+// lengthCounts has the number of codes of each length.
+type lengthCounts [maxCodeBits + 1]uint16
+
 // lengths sets a code length of at most limit bits for each symbol in used.
 // used holds frequency<<symbolBits | symbol for two symbols or more, and no more
 // than 1<<limit. The code is always complete: a decoder may refuse any other
-// (RFC 1951, section 3.2.7, is read so by all of them for the code lengths).
-func (h *huffman) lengths(used []uint32, limit int, lengths *[symbolMask + 1]uint8) {
+// (RFC 1951, section 3.2.7, is read so by all of them for the code lengths). It
+// says how many codes there are of each length.
+func (h *huffman) lengths(used []uint32, limit int, lengths *[symbolMask + 1]uint8) lengthCounts {
 	sorted := h.sort(used)
 	counts := h.count(sorted, limit)
 	// The rarest symbols get the longest codes.
@@ -42,6 +46,7 @@ func (h *huffman) lengths(used []uint32, limit int, lengths *[symbolMask + 1]uin
 			i++
 		}
 	}
+	return counts
 }
 
 // sort orders weights by frequency: by counting, one pass for each byte of the
@@ -75,27 +80,47 @@ func (h *huffman) sort(used []uint32) []uint32 {
 }
 
 // count says how many symbols get a code of each length. sorted is by frequency.
-func (h *huffman) count(sorted []uint32, limit int) (counts [maxCodeBits + 1]uint16) {
+func (h *huffman) count(sorted []uint32, limit int) (counts lengthCounts) {
 	t := &h.tree
 	t.build(sorted)
-	// Walk down from the root, the last inner node: each turns one leaf of its
-	// depth into two, one deeper. Where that would be too deep, the deepest leaf
-	// that may be split takes its place. So the code is complete after each step.
-	depths := &t.parents
+	// Walk down from the root, the last inner node, to count the inner nodes of
+	// each depth. What is below them and is not an inner node is a leaf.
+	var inner [deepest + 1]uint16
 	root := len(sorted) - 2
+	depths := &t.parents
 	depths[root] = 0
-	counts[1] = 2
+	inner[0] = 1
 	for i := root - 1; i >= 0; i-- {
 		depth := depths[t.parents[i]&symbolMask] + 1
 		depths[i] = depth
-		if depth >= uint32(limit) {
-			depth = uint32(limit) - 1
-			for counts[depth] == 0 {
-				depth--
-			}
+		inner[depth&deepest]++
+	}
+	if int(depths[0]) >= limit {
+		return limited(depths[:root], uint32(limit))
+	}
+	for depth := range limit {
+		counts[depth+1] = 2*inner[depth] - inner[depth+1]
+	}
+	return counts
+}
+
+// deepest is more than the depth of any tree: a tree of depth n has a weight of
+// at least the n-th Fibonacci number, and a block has fewer than 1<<16 tokens.
+const deepest = 31
+
+// limited does the same for a tree that is too deep. Each inner node turns one
+// leaf of its depth into two, one deeper. Where that would be too deep, the
+// deepest leaf that may be split takes its place. So the code is complete after
+// each step. depths are those of the inner nodes but the root, in falling order.
+func limited(depths []uint32, limit uint32) (counts lengthCounts) {
+	counts[1] = 2
+	for i := len(depths) - 1; i >= 0; i-- {
+		depth := min(depths[i], limit-1)
+		for counts[depth] == 0 {
+			depth--
 		}
-		counts[depth&maxCodeBits]--
-		counts[(depth+1)&maxCodeBits] += 2
+		counts[depth]--
+		counts[depth+1] += 2
 	}
 	return counts
 }
@@ -145,11 +170,8 @@ func (t *tree) build(sorted []uint32) {
 // assign gives codes to the symbols in used, which stand in rising order: codes
 // of one length follow each other, and shorter ones come first (RFC 1951,
 // section 3.2.2).
-func assign(used []uint32, lengths *[symbolMask + 1]uint8, codes *[symbolMask + 1]codeword) {
-	var counts, next [maxCodeBits + 1]uint16
-	for _, w := range used {
-		counts[lengths[w&symbolMask]&maxCodeBits]++
-	}
+func assign(used []uint32, counts *lengthCounts, lengths *[symbolMask + 1]uint8, codes *[symbolMask + 1]codeword) {
+	var next lengthCounts
 	code := uint16(0)
 	for length := 1; length < maxCodeBits; length++ {
 		code = (code + counts[length]) << 1
@@ -173,6 +195,7 @@ var fixedCodes = makeFixedCodes()
 func makeFixedCodes() (codes [symbolMask + 1]codeword) {
 	var lengths [symbolMask + 1]uint8
 	var literals, distances []uint32
+	counts := lengthCounts{7: 24, 8: 152, 9: 112}
 	for symbol := uint32(0); symbol < distSymbol; symbol++ {
 		switch {
 		case symbol < 144:
@@ -190,7 +213,7 @@ func makeFixedCodes() (codes [symbolMask + 1]codeword) {
 		lengths[symbol] = 5
 		distances = append(distances, symbol)
 	}
-	assign(literals, &lengths, &codes)
-	assign(distances, &lengths, &codes)
+	assign(literals, &counts, &lengths, &codes)
+	assign(distances, &lengthCounts{5: 32}, &lengths, &codes)
 	return codes
 }

@@ -6,7 +6,7 @@ type dynamicHeader struct {
 	size int // bits, without the three of the block header
 
 	hlit, hdist, hclen int
-	items              [symbolCount + 2]uint32 // tokens of the code length alphabet
+	items              [symbolCount + 4]uint32 // tokens of the code length alphabet
 	n                  int
 	itemBits           int
 	frequencies        [19]uint32
@@ -61,6 +61,7 @@ func (d *dynamicHeader) add(symbol, extra uint32) {
 	d.frequencies[symbol]++
 }
 
+// zeros adds a run of zeros, of length 0 too.
 func (d *dynamicHeader) zeros(run uint32) {
 	for ; run >= 11; run -= min(run, 138) {
 		d.add(longZeros, min(run, 138)-11)
@@ -69,18 +70,23 @@ func (d *dynamicHeader) zeros(run uint32) {
 		d.add(shortZeros, run-3)
 		return
 	}
-	for ; run > 0; run-- {
-		d.add(0, 0)
-	}
+	d.few(0, run)
 }
 
+// repeat adds a length that run more symbols have.
 func (d *dynamicHeader) repeat(length, run uint32) {
 	for ; run >= 3; run -= min(run, 6) {
 		d.add(copyPrevious, min(run, 6)-3)
 	}
-	for ; run > 0; run-- {
-		d.add(length, 0)
-	}
+	d.few(length, run)
+}
+
+// few adds a length run times, up to 2: both are written, needed or not.
+func (d *dynamicHeader) few(length, run uint32) {
+	t := (*[2]uint32)(d.items[d.n : d.n+2])
+	t[0], t[1] = lengthSymbol+length, lengthSymbol+length
+	d.n += int(run)
+	d.frequencies[length] += run
 }
 
 // makePrecode makes the code of the code lengths, and the size of it all.
@@ -104,8 +110,8 @@ func (d *dynamicHeader) makePrecode(h *huffman, lengths *[symbolMask + 1]uint8, 
 	}
 	used := d.used[:n]
 	clear(lengths[lengthSymbol : lengthSymbol+19])
-	h.lengths(used, maxPrecodeBits, lengths)
-	assign(used, lengths, codes)
+	counts := h.lengths(used, maxPrecodeBits, lengths)
+	assign(used, &counts, lengths, codes)
 
 	d.hclen = 19
 	for d.hclen > 4 && lengths[lengthSymbol+int(precodeOrder[d.hclen-1])] == 0 {

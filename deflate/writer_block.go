@@ -32,8 +32,8 @@ type blockWriter struct {
 	frequencies [symbolMask + 1]uint32
 	lengths     [symbolMask + 1]uint8
 	codes       [symbolMask + 1]codeword
-	literals    [symbolCount]uint32 // used literals and lengths: frequency<<symbolBits | symbol
-	distances   [symbolCount]uint32 // used distances
+	literals    [symbolCount + 8]uint32 // used literals and lengths: frequency<<symbolBits | symbol
+	distances   [30 + 8]uint32          // used distances
 	huffman     huffman
 	header      dynamicHeader
 }
@@ -78,22 +78,33 @@ func (b *blockWriter) block(tokens []uint32, plain []byte) {
 
 // count lists the used symbols with their frequencies, in rising order.
 func (b *blockWriter) count(tokens []uint32) (literals, distances []uint32) {
-	clear(b.frequencies[:symbolCount])
+	clear(b.frequencies[:lengthSymbol])
 	for _, t := range tokens {
 		b.frequencies[t&symbolMask]++
 	}
 	n := listUsed(b.literals[:], b.frequencies[:distSymbol], 0)
-	m := listUsed(b.distances[:], b.frequencies[distSymbol:symbolCount], distSymbol)
+	m := listUsed(b.distances[:], b.frequencies[distSymbol:lengthSymbol], distSymbol)
 	return b.literals[:n], b.distances[:m]
 }
 
-// listUsed lists those symbols from first on that have a frequency, without a
-// branch on it. list has room for all.
+// listUsed lists those symbols from first on that have a frequency. It passes
+// over eight unused ones at once, and else has no branch on frequencies. list
+// has room for all; their number is a multiple of 8, or the last ones are not
+// used.
 func listUsed(list, frequencies []uint32, first uint32) int {
 	n := 0
-	for i, f := range frequencies {
-		list[n] = f<<symbolBits | (first + uint32(i))
-		n += int((f | -f) >> 31)
+	for ; len(frequencies) >= 8; frequencies = frequencies[8:] {
+		f := (*[8]uint32)(frequencies)
+		if f[0]|f[1]|f[2]|f[3]|f[4]|f[5]|f[6]|f[7] != 0 {
+			t := (*[8]uint32)(list[n : n+8])
+			k := uint32(0)
+			for i, f := range f {
+				t[k&7] = f<<symbolBits | (first + uint32(i))
+				k += (f | -f) >> 31
+			}
+			n += int(k)
+		}
+		first += 8
 	}
 	return n
 }
@@ -104,8 +115,8 @@ func (b *blockWriter) makeCodes(literals, distances []uint32) (_, _ []uint32) {
 	if len(literals) == 1 { // the end of the block alone
 		literals = append(literals[:0], 0, literals[0])
 	}
-	b.huffman.lengths(literals, maxCodeBits, &b.lengths)
-	assign(literals, &b.lengths, &b.codes)
+	counts := b.huffman.lengths(literals, maxCodeBits, &b.lengths)
+	assign(literals, &counts, &b.lengths, &b.codes)
 	// No distance code at all is allowed, and so is a single one of one bit (RFC
 	// 1951, section 3.2.7). The second is the only incomplete code there is:
 	// avoid it by a code that nobody uses.
@@ -118,8 +129,8 @@ func (b *blockWriter) makeCodes(literals, distances []uint32) (_, _ []uint32) {
 		}
 	}
 	if len(distances) > 0 {
-		b.huffman.lengths(distances, maxCodeBits, &b.lengths)
-		assign(distances, &b.lengths, &b.codes)
+		counts = b.huffman.lengths(distances, maxCodeBits, &b.lengths)
+		assign(distances, &counts, &b.lengths, &b.codes)
 	}
 	b.header.make(literals, distances, &b.lengths)
 	b.header.makePrecode(&b.huffman, &b.lengths, &b.codes)
