@@ -33,13 +33,11 @@ type inflater struct {
 	stored       int // bytes of the stored block that are still to come
 	length, dist int // match that found no room: what is left of it
 
-	lit        *litTable // of the block: own or fixed
-	far        *distTable
+	codes      *codes // of the block: own or fixed
 	windowBits int
 
 	header headerState
-	ownLit litTable
-	ownFar distTable
+	own    codes
 	pad    [tailMax + tailZeros]byte
 }
 
@@ -194,7 +192,7 @@ func (z *inflater) block() outcome {
 		z.drop(z.count & 7)
 		z.step = stepLength
 	case 1:
-		z.lit, z.far = fixedLit(), fixedDist[z.windowBits]()
+		z.codes = fixed[z.windowBits]()
 		z.step = stepSymbols
 	case 2:
 		z.step = stepCounts

@@ -37,10 +37,10 @@ func (z *inflater) careful(h *ring, out []byte, op, base int) (_ int, o outcome)
 // literalOrLength looks up the next symbol and says how many bits it takes,
 // which may be more than there are.
 func (z *inflater) literalOrLength() (e entry, used uint) {
-	e = z.lit[z.hold&(1<<litBits-1)]
+	e = z.codes.lit[z.hold&(1<<litBits-1)]
 	if e&entrySecond != 0 {
 		used = litBits
-		e = z.lit[(uint64(e>>16)+z.hold>>litBits&(1<<(e>>8&15)-1))&uint64(len(z.lit)-1)]
+		e = z.codes.lit[(uint64(e>>16)+z.hold>>litBits&(1<<(e>>8&15)-1))&uint64(len(z.codes.lit)-1)]
 	}
 	return e, used + uint(e&entryBits)
 }
@@ -51,11 +51,11 @@ func (z *inflater) literalOrLength() (e entry, used uint) {
 func (z *inflater) readDistance(e entry, used uint) outcome {
 	length := value(e, z.hold>>((used-uint(e&entryBits))&63))
 	hold := z.hold >> (used & 63)
-	e = z.far[hold&(1<<distBits-1)]
+	e = z.codes.far[hold&(1<<distBits-1)]
 	if e&entrySecond != 0 {
 		used += distBits
 		hold >>= distBits
-		e = z.far[(uint64(e>>16)+hold&(1<<(e>>8&15)-1))&uint64(len(z.far)-1)]
+		e = z.codes.far[(uint64(e>>16)+hold&(1<<(e>>8&15)-1))&uint64(len(z.codes.far)-1)]
 	}
 	used += uint(e & entryBits)
 	switch {

@@ -10,82 +10,86 @@ import "encoding/binary"
 // least 56 bits. Three literals of the first table take at most 30 of them, a
 // length at most 20. The next entry is looked up before a match is copied, so
 // that the copy and the lookup run beside each other.
+//
+// The low 8 bits of count are the count. What is above them is what was taken from
+// it in vain: bits 6 and 7 of an entry are 0, and a shift looks at 6 bits.
 func (z *inflater) fast(h *ring, out []byte, op, base int) (int, outcome) {
-	in, pos, hold, count := z.in, z.pos, z.hold, z.count
-	lit, far := z.lit, z.far
-	inEnd, outEnd := len(in)-fastInput, len(out)-fastRoom
+	in, pos, hold, count := z.in, z.pos, z.hold, uint64(z.count)
+	codes := z.codes
+	out, op = out[base:], op-base
 	o := goOn
 
 	hold |= binary.LittleEndian.Uint64(in[pos:]) << (count & 63)
-	pos += int(63-count) >> 3
+	pos += int(^count>>3) & 7
 	count |= 56
-	e := lit[hold&(1<<litBits-1)]
-	for pos <= inEnd && op <= outEnd {
+	e := codes.lit[hold&(1<<litBits-1)]
+	for pos+fastInput <= len(in) && op+fastRoom <= len(out) {
 		// 1. Literals.
 		if e&entryLiteral != 0 {
 			hold >>= e & entryBits
-			count -= uint(e & entryBits)
+			count -= uint64(e)
 			out[op] = byte(e >> 16)
 			op++
-			e = lit[hold&(1<<litBits-1)]
+			e = codes.lit[hold&(1<<litBits-1)]
 			if e&entryLiteral != 0 {
 				hold >>= e & entryBits
-				count -= uint(e & entryBits)
+				count -= uint64(e)
 				out[op] = byte(e >> 16)
 				op++
-				e = lit[hold&(1<<litBits-1)]
+				e = codes.lit[hold&(1<<litBits-1)]
 				if e&entryLiteral != 0 {
 					hold >>= e & entryBits
-					count -= uint(e & entryBits)
+					count -= uint64(e)
 					out[op] = byte(e >> 16)
 					op++
 					hold |= binary.LittleEndian.Uint64(in[pos:]) << (count & 63)
-					pos += int(63-count) >> 3
+					pos += int(^count>>3) & 7
 					count |= 56
-					e = lit[hold&(1<<litBits-1)]
+					e = codes.lit[hold&(1<<litBits-1)]
 					continue
 				}
 			}
 		}
 
 		// 2. A length, or what needs a second look.
-		saved := hold
-		hold >>= e & entryBits
-		count -= uint(e & entryBits)
 		if e&entrySpecial != 0 {
 			if e&entrySecond != 0 {
-				e = lit[(uint64(e>>16)+hold&(1<<(e>>8&15)-1))&uint64(len(lit)-1)]
-				saved = hold
-				hold >>= e & entryBits
-				count -= uint(e & entryBits)
+				hold >>= litBits
+				count -= litBits
+				e = codes.lit[(uint64(e>>16)+hold&(1<<(e>>8&15)-1))&uint64(len(codes.lit)-1)]
 			}
 			if e&entryLiteral != 0 {
+				hold >>= e & entryBits
+				count -= uint64(e)
 				out[op] = byte(e >> 16)
 				op++
 				hold |= binary.LittleEndian.Uint64(in[pos:]) << (count & 63)
-				pos += int(63-count) >> 3
+				pos += int(^count>>3) & 7
 				count |= 56
-				e = lit[hold&(1<<litBits-1)]
+				e = codes.lit[hold&(1<<litBits-1)]
 				continue
-			}
-			if e&entryEnd != 0 {
-				o = ended
-				break
 			}
 			if e&entrySpecial != 0 {
 				o = corrupt
+				if e&entryEnd != 0 {
+					hold >>= e & entryBits
+					count -= uint64(e)
+					o = ended
+				}
 				break
 			}
 		}
-		length := int(uint64(e>>16) + saved&(1<<(e&entryBits)-1)>>(e>>8&15))
+		length := int(uint64(e>>16) + hold&(1<<(e&entryBits)-1)>>(e>>8&15))
+		hold >>= e & entryBits
+		count -= uint64(e)
 
 		// 3. Its distance.
-		if count < 28 {
+		if uint8(count) < 28 {
 			hold |= binary.LittleEndian.Uint64(in[pos:]) << (count & 63)
-			pos += int(63-count) >> 3
+			pos += int(^count>>3) & 7
 			count |= 56
 		}
-		e = far[hold&(1<<distBits-1)]
+		e = codes.far[hold&(1<<distBits-1)]
 		if e&entrySpecial != 0 {
 			if e&entrySecond == 0 {
 				o = corrupt
@@ -93,7 +97,7 @@ func (z *inflater) fast(h *ring, out []byte, op, base int) (int, outcome) {
 			}
 			hold >>= distBits
 			count -= distBits
-			e = far[(uint64(e>>16)+hold&(1<<(e>>8&15)-1))&uint64(len(far)-1)]
+			e = codes.far[(uint64(e>>16)+hold&(1<<(e>>8&15)-1))&uint64(len(codes.far)-1)]
 			if e&entrySpecial != 0 {
 				o = corrupt
 				break
@@ -101,18 +105,18 @@ func (z *inflater) fast(h *ring, out []byte, op, base int) (int, outcome) {
 		}
 		dist := int(uint64(e>>16) + hold&(1<<(e&entryBits)-1)>>(e>>8&15))
 		hold >>= e & entryBits
-		count -= uint(e & entryBits)
+		count -= uint64(e)
 		hold |= binary.LittleEndian.Uint64(in[pos:]) << (count & 63)
-		pos += int(63-count) >> 3
+		pos += int(^count>>3) & 7
 		count |= 56
-		e = lit[hold&(1<<litBits-1)]
+		e = codes.lit[hold&(1<<litBits-1)]
 
 		// 4. The copy.
 		from, to := op-dist, op+length
 		switch {
-		case from < base:
-			back := base - from
-			if at := (h.pos - back) & (len(h.buf) - 1); length <= back && back <= h.n && at+length+15 <= len(h.buf) {
+		case from < 0:
+			at := (h.pos + from) & (len(h.buf) - 1)
+			if length <= -from && -from <= h.n && at+length+15 <= len(h.buf) {
 				for {
 					*(*[16]byte)(out[op:]) = *(*[16]byte)(h.buf[at:])
 					op += 16
@@ -121,11 +125,8 @@ func (z *inflater) fast(h *ring, out []byte, op, base int) (int, outcome) {
 					}
 					at += 16
 				}
-			} else if !match(h, out, op, base, length, dist) {
+			} else if !match(h, out, op, 0, length, dist) {
 				o = corrupt
-			}
-			if o != goOn {
-				break
 			}
 		case dist >= 16:
 			for {
@@ -153,11 +154,11 @@ func (z *inflater) fast(h *ring, out []byte, op, base int) (int, outcome) {
 			break
 		}
 	}
-	z.pos, z.hold, z.count = pos, hold&(1<<(count&63)-1), count
+	z.pos, z.hold, z.count = pos, hold&(1<<(count&63)-1), uint(count&63)
 	if o == ended {
-		return op, z.endBlock()
+		return base + op, z.endBlock()
 	}
-	return op, o
+	return base + op, o
 }
 
 // repeat writes p[:dist] again and again behind itself, length bytes and up to 7

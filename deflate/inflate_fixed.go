@@ -2,35 +2,28 @@ package deflate
 
 import "sync"
 
-// The tables of the fixed codes (RFC 1951, section 3.2.6), made when first used.
-var (
-	fixedLit  = sync.OnceValue(makeFixedLit)
-	fixedDist [maxWindowBits + 1]func() *distTable // by the bits of the window
-)
+// fixed are the fixed codes (RFC 1951, section 3.2.6), by the bits of the window,
+// made when first used.
+var fixed [maxWindowBits + 1]func() *codes
 
 func init() {
-	for w := range fixedDist {
-		fixedDist[w] = sync.OnceValue(func() *distTable { return makeFixedDist(w) })
+	for bits := range fixed {
+		fixed[bits] = sync.OnceValue(func() *codes { return makeFixed(bits) })
 	}
 }
 
-func makeFixedLit() *litTable {
-	var sorted []entry
-	sorted = append(sorted, litEntries[256:280]...) // 7 bits
-	sorted = append(sorted, litEntries[0:144]...)   // 8 bits
-	sorted = append(sorted, litEntries[280:288]...)
-	sorted = append(sorted, litEntries[144:256]...) // 9 bits
-	table := new(litTable)
-	build(table[:], litBits, sorted, &[16]uint16{7: 24, 8: 152, 9: 112})
-	return table
-}
-
-func makeFixedDist(windowBits int) *distTable {
-	sorted := distEntries
-	forbidFar(sorted[:], windowBits)
-	table := new(distTable)
-	build(table[:], distBits, sorted[:], &[16]uint16{5: 32})
-	return table
+func makeFixed(windowBits int) *codes {
+	var lits []entry
+	lits = append(lits, litEntries[256:280]...) // 7 bits
+	lits = append(lits, litEntries[0:144]...)   // 8 bits
+	lits = append(lits, litEntries[280:288]...)
+	lits = append(lits, litEntries[144:256]...) // 9 bits
+	dists := distEntries
+	forbidFar(dists[:], windowBits)
+	c := new(codes)
+	build(c.lit[:], litBits, lits, &[16]uint16{7: 24, 8: 152, 9: 112})
+	build(c.far[:], distBits, dists[:], &[16]uint16{5: 32})
+	return c
 }
 
 // forbidFar makes the symbols for distances beyond a window mean nothing.

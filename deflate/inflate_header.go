@@ -199,7 +199,7 @@ func (z *inflater) makeCodes() bool {
 		return false
 	}
 	s.sort(s.list[:n], litEntries[:], lits, 0)
-	if !build(z.ownLit[:], litBits, s.sorted[:n], lits) {
+	if !build(z.own.lit[:], litBits, s.sorted[:n], lits) {
 		return false
 	}
 	entries := distEntries
@@ -207,10 +207,10 @@ func (z *inflater) makeCodes() bool {
 		forbidFar(entries[:], z.windowBits)
 	}
 	s.sort(s.list[n:s.listed], entries[:], dists, s.lits)
-	if !build(z.ownFar[:], distBits, s.sorted[:s.listed-n], dists) {
+	if !build(z.own.far[:], distBits, s.sorted[:s.listed-n], dists) {
 		return false
 	}
-	z.lit, z.far = &z.ownLit, &z.ownFar
+	z.codes = &z.own
 	return true
 }
 

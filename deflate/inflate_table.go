@@ -32,13 +32,13 @@ const (
 	distBits = 8
 )
 
-// A complete code of 286 symbols with at most 15 bits takes at most 1334
-// entries, one of 30 symbols at most 402. The sizes are powers of two, so that
-// a masked index needs no bounds check.
-type (
-	litTable  [2048]entry
-	distTable [512]entry
-)
+// codes are the tables of a block. A complete code of 286 symbols with at most 15
+// bits takes at most 1334 entries, one of 30 symbols at most 402. The sizes are
+// powers of two, so that a masked index needs no bounds check.
+type codes struct {
+	lit [2048]entry
+	far [512]entry
+}
 
 // litEntries and distEntries have the entry of each symbol, without its code.
 // 286, 287, 30 and 31 take part in the fixed codes and stand for nothing (RFC
