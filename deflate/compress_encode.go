@@ -27,6 +27,8 @@ type encoder struct {
 	fast    fastMatcher
 	lazy    lazyMatcher
 	table   [1 << maxTableBits]uint16
+	near    [1 << nearBits]uint16
+	chain   [1 << maxWindowBits]uint16
 	tokens  [maxTokens + shortRun + 1]uint32
 	stage   [stageSize + padding]byte
 }
@@ -45,7 +47,7 @@ func getEncoder() *encoder { return encoders.Get().(*encoder) }
 
 func putEncoder(e *encoder) {
 	e.out, e.raw = nil, nil
-	e.fast.table, e.lazy.head, e.lazy.chain = nil, nil, nil
+	e.fast.table, e.lazy = nil, lazyMatcher{}
 	encoders.Put(e)
 }
 
@@ -115,14 +117,11 @@ func (c *Compressor) withHistory(e *encoder, part []byte) {
 	}
 	h := c.history
 	h.prepare(c.level)
-	e.useTables(h, c.level)
+	e.useTables(h, c.level, len(part))
 	c.message = min(c.message+len(part), c.window())
 	if s, ok := h.append(part); ok {
 		e.encode(s)
 		return
-	}
-	if e.matcher == useThorough && len(part) > smallMessage {
-		e.matcher = useSwift
 	}
 	// Stage by stage, each with the window before it:
 	// stage[:n] history | stage[n:n+m] input | padding

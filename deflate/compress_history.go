@@ -11,6 +11,7 @@ import (
 //	end  the position behind them, modulo 1<<16
 type history struct {
 	bits  uint8
+	level Level // of table
 	end   uint16
 	buf   []byte
 	table *table // nil while idle
@@ -19,7 +20,8 @@ type history struct {
 // A table is the memory of a matcher.
 type table struct {
 	head  []uint16
-	chain []uint16 // level Better only
+	near  []uint16 // of level Better only
+	chain []uint16 // of level Better only
 }
 
 var (

@@ -1,9 +1,14 @@
 package deflate
 
+import "math/bits"
+
 const (
 	// maxTableBits is the size of the largest table, 32 KiB: it fits in a
 	// first-level cache.
 	maxTableBits = 14
+
+	// nearBits is the size of the table of three-byte matches.
+	nearBits = 12
 
 	// smallMessage is the length up to which a message is copied to where
 	// padding follows it, which costs less than the matches at its end bring.
@@ -21,58 +26,93 @@ func keptBits(windowBits int) int { return min(windowBits-1, 13) }
 // freshBits is the size of the table for a message without history. A larger
 // one takes longer to clear.
 func freshBits(length, windowBits int) int {
-	bits := 8
-	for bits < maxTableBits && 1<<bits < length {
-		bits++
+	size := 8
+	for size < maxTableBits && 1<<size < length {
+		size++
 	}
-	return min(bits, windowBits+1)
+	return min(size, windowBits+1)
 }
 
 // freshTables makes the matcher ready for a message without history. The table
 // is cleared, so that nothing of another connection can show in the output.
 func (e *encoder) freshTables(level Level, length, windowBits int) {
-	bits := freshBits(length, windowBits)
-	table := e.table[:1<<bits]
+	size := freshBits(length, windowBits)
+	table := e.table[:1<<size]
 	clear(table)
-	e.fast = fastMatcher{table: table, shift: uint8(64 - bits)}
+	if level == Better {
+		chain := e.chain[:1<<min(max(bits.Len(uint(length)), minWindowBits), windowBits)]
+		near := e.near[:1<<min(size, nearBits)]
+		clear(near)
+		e.lazy = newLazy(table, near, chain)
+		e.matcher = useLazy
+		return
+	}
+	e.fast = fastMatcher{table: table, shift: shiftFor(table)}
 	e.matcher = useThorough
 	if length > smallMessage {
 		e.matcher = useSwift
 	}
 }
 
-// useTables makes the matcher ready for a message behind h.
-func (e *encoder) useTables(h *history, level Level) {
-	e.fast = fastMatcher{table: h.table.head, shift: uint8(64 - keptBits(int(h.bits)))}
+// useTables makes the matcher ready for a part of length bytes behind h.
+func (e *encoder) useTables(h *history, level Level, length int) {
+	if level == Better {
+		e.lazy = newLazy(h.table.head, h.table.near, h.table.chain)
+		e.matcher = useLazy
+		return
+	}
+	e.fast = fastMatcher{table: h.table.head, shift: shiftFor(h.table.head)}
 	e.matcher = useThorough
+	if length > smallMessage {
+		e.matcher = useSwift
+	}
 }
+
+func newLazy(head, near, chain []uint16) lazyMatcher {
+	return lazyMatcher{head: head, near: near, chain: chain, shift: shiftFor(head), nearShift: shiftFor(near)}
+}
+
+// shiftFor gives the shift of hashes into a table, whose length is a power of 2.
+func shiftFor(table []uint16) uint8 { return uint8(64 - bits.TrailingZeros(uint(len(table)))) }
 
 // prepare makes the tables of h, if it has none, and enters the window in them.
 func (h *history) prepare(level Level) {
 	if h.table != nil {
 		return
 	}
+	h.level = level
 	h.table = getTable(level, h.bits)
-	shift := uint8(64 - keptBits(int(h.bits)))
-	base := h.end - uint16(len(h.buf))
-	for i := 0; i+8 <= len(h.buf); i += rebuildStep {
-		h.table.head[hash5(load64(h.buf, i), shift)] = uint16(i) + base
+	s := span{buf: h.buf, to: len(h.buf), base: h.end - uint16(len(h.buf)), window: h.window()}
+	if level == Better {
+		m := newLazy(h.table.head, h.table.near, h.table.chain)
+		m.enter(s, 0, s.to-padding)
+		return
+	}
+	shift := shiftFor(h.table.head)
+	for i := 0; i+padding <= s.to; i += rebuildStep {
+		h.table.head[hash5(load64(s.buf, i), shift)] = uint16(i) + s.base
 	}
 }
 
+// getTable returns clear tables for a window. The chain is not: see lazyMatcher.
 func getTable(level Level, windowBits uint8) *table {
-	t, ok := tables[level][windowBits].Get().(*table)
-	if !ok {
-		t = &table{head: make([]uint16, 1<<keptBits(int(windowBits)))}
+	if t, ok := tables[level][windowBits].Get().(*table); ok {
+		clear(t.head)
+		clear(t.near)
 		return t
 	}
-	clear(t.head)
+	size := keptBits(int(windowBits))
+	t := &table{head: make([]uint16, 1<<size)}
+	if level == Better {
+		t.near = make([]uint16, 1<<min(size, nearBits))
+		t.chain = make([]uint16, 1<<windowBits)
+	}
 	return t
 }
 
 func (h *history) dropTables() {
 	if h.table != nil {
-		tables[Fast][h.bits].Put(h.table)
+		tables[h.level][h.bits].Put(h.table)
 		h.table = nil
 	}
 }

@@ -20,7 +20,7 @@ func TestAppendRoundTrip(t *testing.T) {
 	for _, k := range kinds {
 		for bits := 8; bits <= 15; bits++ {
 			for _, takeover := range []bool{false, true} {
-				for level := Fast; level <= Fast; level++ {
+				for level := Fast; level <= Better; level++ {
 					t.Run(fmt.Sprint(k.name, bits, takeover, level), func(t *testing.T) {
 						r := newRand(uint64(bits))
 						c := NewCompressor(bits, takeover, level)
