@@ -17,13 +17,13 @@ func (z *inflater) fast(h *ring, out []byte, op, base int) (int, outcome) {
 	in, pos, hold, count := z.in, z.pos, z.hold, uint64(z.count)
 	codes := z.codes
 	out, op = out[base:], op-base
-	o := goOn
+	inEnd, outEnd := len(in)-fastInput, len(out)-fastRoom
 
 	hold |= binary.LittleEndian.Uint64(in[pos:]) << (count & 63)
 	pos += int(^count>>3) & 7
 	count |= 56
 	e := codes.lit[hold&(1<<litBits-1)]
-	for pos+fastInput <= len(in) && op+fastRoom <= len(out) {
+	for pos <= inEnd && op <= outEnd {
 		// 1. Literals.
 		if e&entryLiteral != 0 {
 			hold >>= e & entryBits
@@ -70,16 +70,16 @@ func (z *inflater) fast(h *ring, out []byte, op, base int) (int, outcome) {
 				continue
 			}
 			if e&entrySpecial != 0 {
-				o = corrupt
-				if e&entryEnd != 0 {
-					hold >>= e & entryBits
-					count -= uint64(e)
-					o = ended
+				if e&entryEnd == 0 {
+					return base + op, corrupt
 				}
-				break
+				hold >>= e & entryBits
+				count -= uint64(e)
+				z.pos, z.hold, z.count = pos, hold&(1<<(count&63)-1), uint(count&63)
+				return base + op, z.endBlock()
 			}
 		}
-		length := int(uint64(e>>16) + hold&(1<<(e&entryBits)-1)>>(e>>8&15))
+		length := int(uint64(e>>16) + hold&lowBits[e&31]>>(e>>8&15))
 		hold >>= e & entryBits
 		count -= uint64(e)
 
@@ -92,18 +92,16 @@ func (z *inflater) fast(h *ring, out []byte, op, base int) (int, outcome) {
 		e = codes.far[hold&(1<<distBits-1)]
 		if e&entrySpecial != 0 {
 			if e&entrySecond == 0 {
-				o = corrupt
-				break
+				return base + op, corrupt
 			}
 			hold >>= distBits
 			count -= distBits
 			e = codes.far[(uint64(e>>16)+hold&(1<<(e>>8&15)-1))&uint64(len(codes.far)-1)]
 			if e&entrySpecial != 0 {
-				o = corrupt
-				break
+				return base + op, corrupt
 			}
 		}
-		dist := int(uint64(e>>16) + hold&(1<<(e&entryBits)-1)>>(e>>8&15))
+		dist := int(uint64(e>>16) + hold&lowBits[e&31]>>(e>>8&15))
 		hold >>= e & entryBits
 		count -= uint64(e)
 		hold |= binary.LittleEndian.Uint64(in[pos:]) << (count & 63)
@@ -126,7 +124,7 @@ func (z *inflater) fast(h *ring, out []byte, op, base int) (int, outcome) {
 					at += 16
 				}
 			} else if !match(h, out, op, 0, length, dist) {
-				o = corrupt
+				return base + op, corrupt
 			}
 		case dist >= 16:
 			for {
@@ -150,15 +148,9 @@ func (z *inflater) fast(h *ring, out []byte, op, base int) (int, outcome) {
 			repeat(out[from:], dist, length)
 		}
 		op = to
-		if o != goOn {
-			break
-		}
 	}
 	z.pos, z.hold, z.count = pos, hold&(1<<(count&63)-1), uint(count&63)
-	if o == ended {
-		return base + op, z.endBlock()
-	}
-	return base + op, o
+	return base + op, goOn
 }
 
 // repeat writes p[:dist] again and again behind itself, length bytes and up to 7
@@ -176,3 +168,11 @@ func repeat(p []byte, dist, length int) {
 
 // repeatStep is the largest multiple of a distance within 8 bytes.
 var repeatStep = [8]uint8{8, 8, 8, 6, 8, 5, 6, 7}
+
+// lowBits are masks: a load is faster than two shifts.
+var lowBits = func() (m [32]uint64) {
+	for i := range m {
+		m[i] = 1<<i - 1
+	}
+	return m
+}()

@@ -111,7 +111,9 @@ func (s *headerState) fillPrecode(sorted []preEntry, counts *[maxPrecodeBits + 2
 	code, i := 0, 0
 	for n := 1; n <= maxPrecodeBits; n++ {
 		size := 1 << n
-		copy(s.precode[size/2:size], s.precode[:size/2])
+		if i > 0 {
+			copy(s.precode[size/2:size], s.precode[:size/2])
+		}
 		for range counts[n] {
 			s.precode[code] = sorted[i] + preEntry(n)<<8 + preEntry(n)
 			i++
@@ -154,7 +156,8 @@ func (z *inflater) readCodes() outcome {
 		if e&preRepeat == 0 {
 			previous = uint16(e >> 16 & 15)
 			s.list[listed&511] = uint16(next)<<4 | previous
-			s.counts[(previous|uint16(uint(s.lits-1-next)>>59&16))&31]++
+			// Behind the last literal the subtraction is negative, and sets bit 4.
+			s.counts[(previous|uint16(uint64(s.lits-1-next)>>59&16))&31]++
 			listed += int(e >> 20 & 1)
 			next += n
 			continue
@@ -163,16 +166,11 @@ func (z *inflater) readCodes() outcome {
 			o = corrupt
 			break
 		}
-		if previous == 0 {
-			next += n
-			continue
+		if previous != 0 {
+			s.repeat(listed, next, n, previous)
+			listed += n
 		}
-		for ; n > 0; n-- {
-			s.list[listed&511] = uint16(next)<<4 | previous
-			s.counts[(previous|uint16(uint(s.lits-1-next)>>59&16))&31]++
-			listed++
-			next++
-		}
+		next += n
 	}
 	z.pos, z.hold, z.count = pos, hold, count
 	s.next, s.listed, s.previous = next, listed, previous
@@ -184,6 +182,17 @@ func (z *inflater) readCodes() outcome {
 	}
 	z.step = stepSymbols
 	return goOn
+}
+
+// repeat lists n symbols from next on with the same code length. It writes as many
+// as n may be, so that no branch hangs on the data.
+func (s *headerState) repeat(listed, next, n int, length uint16) {
+	for i := range 6 {
+		s.list[(listed+i)&511] = uint16(next+i)<<4 | length
+	}
+	lits := max(0, min(n, s.lits-next))
+	s.counts[length&15] += uint16(lits)
+	s.counts[length&15|16] += uint16(n - lits)
 }
 
 // makeCodes builds the tables of the block.

@@ -110,7 +110,9 @@ func buildComplete(table []entry, rootBits int, sorted []entry, counts *[16]uint
 	code, i := 0, 0
 	for n := 1; n <= rootBits; n++ {
 		size := 1 << n
-		copy(table[size/2:size], table[:size/2])
+		if i > 0 {
+			copy(table[size/2:size], table[:size/2])
+		}
 		for range counts[n] {
 			table[code] = sorted[i] + entry(n)<<8 + entry(n)
 			i++
