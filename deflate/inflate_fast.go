@@ -12,18 +12,19 @@ import "encoding/binary"
 // that the copy and the lookup run beside each other.
 //
 // The low 8 bits of count are the count. What is above them is what was taken from
-// it in vain: bits 6 and 7 of an entry are 0, and a shift looks at 6 bits.
+// it in vain: bits 6 and 7 of an entry are 0, and a shift looks at 6 bits. in is cut
+// at its front as it is read, which leaves most loads without a bounds check.
 func (z *inflater) fast(h *ring, out []byte, op, base int) (int, outcome) {
-	in, pos, hold, count := z.in, z.pos, z.hold, uint64(z.count)
+	in, hold, count := z.in[z.pos:], z.hold, uint64(z.count)
 	codes := z.codes
 	out, op = out[base:], op-base
-	inEnd, outEnd := len(in)-fastInput, len(out)-fastRoom
+	outEnd := len(out) - fastRoom
 
-	hold |= binary.LittleEndian.Uint64(in[pos:]) << (count & 63)
-	pos += int(^count>>3) & 7
+	hold |= binary.LittleEndian.Uint64(in) << (count & 63)
+	in = in[^count>>3&7:]
 	count |= 56
 	e := codes.lit[hold&(1<<litBits-1)]
-	for pos <= inEnd && op <= outEnd {
+	for len(in) >= fastInput && op <= outEnd {
 		// 1. Literals.
 		if e&entryLiteral != 0 {
 			hold >>= e & entryBits
@@ -42,8 +43,8 @@ func (z *inflater) fast(h *ring, out []byte, op, base int) (int, outcome) {
 					count -= uint64(e)
 					out[op] = byte(e >> 16)
 					op++
-					hold |= binary.LittleEndian.Uint64(in[pos:]) << (count & 63)
-					pos += int(^count>>3) & 7
+					hold |= binary.LittleEndian.Uint64(in) << (count & 63)
+					in = in[^count>>3&7:]
 					count |= 56
 					e = codes.lit[hold&(1<<litBits-1)]
 					continue
@@ -63,8 +64,8 @@ func (z *inflater) fast(h *ring, out []byte, op, base int) (int, outcome) {
 				count -= uint64(e)
 				out[op] = byte(e >> 16)
 				op++
-				hold |= binary.LittleEndian.Uint64(in[pos:]) << (count & 63)
-				pos += int(^count>>3) & 7
+				hold |= binary.LittleEndian.Uint64(in) << (count & 63)
+				in = in[^count>>3&7:]
 				count |= 56
 				e = codes.lit[hold&(1<<litBits-1)]
 				continue
@@ -75,7 +76,7 @@ func (z *inflater) fast(h *ring, out []byte, op, base int) (int, outcome) {
 				}
 				hold >>= e & entryBits
 				count -= uint64(e)
-				z.pos, z.hold, z.count = pos, hold&(1<<(count&63)-1), uint(count&63)
+				z.pos, z.hold, z.count = len(z.in)-len(in), hold&(1<<(count&63)-1), uint(count&63)
 				return base + op, z.endBlock()
 			}
 		}
@@ -85,8 +86,8 @@ func (z *inflater) fast(h *ring, out []byte, op, base int) (int, outcome) {
 
 		// 3. Its distance.
 		if uint8(count) < 28 {
-			hold |= binary.LittleEndian.Uint64(in[pos:]) << (count & 63)
-			pos += int(^count>>3) & 7
+			hold |= binary.LittleEndian.Uint64(in) << (count & 63)
+			in = in[^count>>3&7:]
 			count |= 56
 		}
 		e = codes.far[hold&(1<<distBits-1)]
@@ -104,8 +105,8 @@ func (z *inflater) fast(h *ring, out []byte, op, base int) (int, outcome) {
 		dist := int(uint64(e>>16) + hold&lowBits[e&31]>>(e>>8&15))
 		hold >>= e & entryBits
 		count -= uint64(e)
-		hold |= binary.LittleEndian.Uint64(in[pos:]) << (count & 63)
-		pos += int(^count>>3) & 7
+		hold |= binary.LittleEndian.Uint64(in) << (count & 63)
+		in = in[^count>>3&7:]
 		count |= 56
 		e = codes.lit[hold&(1<<litBits-1)]
 
@@ -149,7 +150,7 @@ func (z *inflater) fast(h *ring, out []byte, op, base int) (int, outcome) {
 		}
 		op = to
 	}
-	z.pos, z.hold, z.count = pos, hold&(1<<(count&63)-1), uint(count&63)
+	z.pos, z.hold, z.count = len(z.in)-len(in), hold&(1<<(count&63)-1), uint(count&63)
 	return base + op, goOn
 }
 
