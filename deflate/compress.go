@@ -55,8 +55,8 @@ const (
 )
 
 // Append appends the compressed form of a whole message to dst. It is at most
-// 5 bytes for each 65535 of msg, and 2, longer than msg; an empty message gives one
-// byte (RFC 7692, section 7.2.3.6).
+// len(msg)/256 + 8 bytes longer than msg, and for random bytes 5 for each 32 KiB
+// and 2; an empty message gives one byte (RFC 7692, section 7.2.3.6).
 //
 // It neither fails nor keeps msg. With takeover the receiver must get what
 // Append returned before it gets the next message; Undo takes a message back

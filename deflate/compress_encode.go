@@ -27,7 +27,6 @@ type encoder struct {
 	fast    fastMatcher
 	lazy    lazyMatcher
 	table   [1 << maxTableBits]uint16
-	near    [1 << nearBits]uint16
 	chain   [1 << maxWindowBits]uint16
 	tokens  [maxTokens + shortRun + 1]uint32
 	stage   [stageSize + padding]byte

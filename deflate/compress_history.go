@@ -20,7 +20,6 @@ type history struct {
 // A table is the memory of a matcher.
 type table struct {
 	head  []uint16
-	near  []uint16 // of level Better only
 	chain []uint16 // of level Better only
 }
 

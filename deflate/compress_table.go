@@ -7,9 +7,6 @@ const (
 	// first-level cache.
 	maxTableBits = 14
 
-	// nearBits is the size of the table of three-byte matches.
-	nearBits = 12
-
 	// smallMessage is the length up to which a message is copied to where
 	// padding follows it, which costs less than the matches at its end bring.
 	smallMessage = 4 << 10
@@ -41,9 +38,7 @@ func (e *encoder) freshTables(level Level, length, windowBits int) {
 	clear(table)
 	if level == Better {
 		chain := e.chain[:1<<min(max(bits.Len(uint(length)), minWindowBits), windowBits)]
-		near := e.near[:1<<min(size, nearBits)]
-		clear(near)
-		e.lazy = newLazy(table, near, chain)
+		e.lazy = newLazy(table, chain, length)
 		e.matcher = useLazy
 		return
 	}
@@ -57,7 +52,7 @@ func (e *encoder) freshTables(level Level, length, windowBits int) {
 // useTables makes the matcher ready for a part of length bytes behind h.
 func (e *encoder) useTables(h *history, level Level, length int) {
 	if level == Better {
-		e.lazy = newLazy(h.table.head, h.table.near, h.table.chain)
+		e.lazy = newLazy(h.table.head, h.table.chain, length)
 		e.matcher = useLazy
 		return
 	}
@@ -68,8 +63,12 @@ func (e *encoder) useTables(h *history, level Level, length int) {
 	}
 }
 
-func newLazy(head, near, chain []uint16) lazyMatcher {
-	return lazyMatcher{head: head, near: near, chain: chain, shift: shiftFor(head), nearShift: shiftFor(near)}
+func newLazy(head, chain []uint16, length int) lazyMatcher {
+	m := lazyMatcher{head: head, chain: chain, shift: shiftFor(head), depth: deep}
+	if length > smallMessage {
+		m.depth = shallow
+	}
+	return m
 }
 
 // shiftFor gives the shift of hashes into a table, whose length is a power of 2.
@@ -84,7 +83,7 @@ func (h *history) prepare(level Level) {
 	h.table = getTable(level, h.bits)
 	s := span{buf: h.buf, to: len(h.buf), base: h.end - uint16(len(h.buf)), window: h.window()}
 	if level == Better {
-		m := newLazy(h.table.head, h.table.near, h.table.chain)
+		m := newLazy(h.table.head, h.table.chain, 0)
 		m.enter(s, 0, s.to-padding)
 		return
 	}
@@ -98,13 +97,11 @@ func (h *history) prepare(level Level) {
 func getTable(level Level, windowBits uint8) *table {
 	if t, ok := tables[level][windowBits].Get().(*table); ok {
 		clear(t.head)
-		clear(t.near)
 		return t
 	}
 	size := keptBits(int(windowBits))
 	t := &table{head: make([]uint16, 1<<size)}
 	if level == Better {
-		t.near = make([]uint16, 1<<min(size, nearBits))
 		t.chain = make([]uint16, 1<<windowBits)
 	}
 	return t

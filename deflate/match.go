@@ -62,11 +62,6 @@ func hash5(v uint64, shift uint8) uint32 {
 	return uint32(v << 24 * 0x9e3779b185ebca87 >> (shift & 63))
 }
 
-// hash3 hashes the low three bytes of v to 64-shift bits.
-func hash3(v uint64, shift uint8) uint32 {
-	return uint32(v << 40 * 0x9e3779b185ebca87 >> (shift & 63))
-}
-
 // hash4 hashes the low four bytes of v to 64-shift bits.
 func hash4(v uint64, shift uint8) uint32 {
 	return uint32(v << 32 * 0x9e3779b185ebca87 >> (shift & 63))

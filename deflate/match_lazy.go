@@ -7,30 +7,33 @@ import "math/bits"
 //
 //	head[hash of four bytes]        the last position with that hash
 //	chain[position modulo its size] the one before it with the same hash
-//	near[hash of three bytes]       the last position with that hash, for
-//	                                matches of three bytes
 //
 // A chain is as long as the window, or the message. It is never cleared: what an
 // entry was before its position was entered is reached by no chain, because
 // distances must grow along it and lead to the same bytes.
 type lazyMatcher struct {
 	head  []uint16
-	near  []uint16
 	chain []uint16
 
-	shift, nearShift uint8
+	shift uint8 // 64 minus the bits of the hash
+	depth int   // candidates that are compared; half as many for the next byte
 }
 
 const (
-	// lazyDepth candidates are compared, and lazyDepth/2 for the next byte.
-	lazyDepth = 12
+	// shallow is the depth for large messages, deep that for small ones, in which
+	// chains are short.
+	shallow = 16
+	deep    = 32
 
-	// niceLength: a match of this length is taken at once.
-	niceLength = 48
+	// A match of niceLength is taken at once, and one of goodLength without a look
+	// at the next byte.
+	niceLength = 64
+	goodLength = 16
 
-	// nearDistance: a match of three bytes further away than this takes more
-	// bits than its literals.
-	nearDistance = 2048
+	// shortMatch is the least length that is looked for, and shortDistance the
+	// distance up to which one of that length takes fewer bits than its literals.
+	shortMatch    = 4
+	shortDistance = 1024
 
 	lazySkip = 8 // as thoroughSkip
 )
@@ -41,8 +44,8 @@ func (m *lazyMatcher) find(s span, tokens []uint32, n int) (pos, count int, v ve
 	next, judged := pos, pos
 	last := min(s.to, len(s.buf)-padding+1)
 	for pos < last {
-		length, distance := m.longest(s, pos, minMatch-1, lazyDepth)
-		if length < minMatch {
+		length, distance := m.longest(s, pos, shortMatch-1, m.depth)
+		if length < shortMatch {
 			if pos-judged >= noMatchFor {
 				if looksRandom(s.buf[next:pos]) {
 					return next, n, incompressible
@@ -53,10 +56,10 @@ func (m *lazyMatcher) find(s span, tokens []uint32, n int) (pos, count int, v ve
 			continue
 		}
 		entered := pos + 1
-		for length < niceLength && pos+1 < last {
-			l, d := m.longest(s, pos+1, length-1, lazyDepth/2)
+		for length < goodLength && pos+1 < last {
+			l, d := m.longest(s, pos+1, length-1, m.depth/2)
 			entered = pos + 2
-			if l < minMatch || gain(l, d)-gain(length, distance) <= 2 {
+			if l < shortMatch || gain(l, d)-gain(length, distance) <= 2 {
 				break
 			}
 			pos, length, distance = pos+1, l, d
@@ -76,27 +79,18 @@ func (m *lazyMatcher) find(s span, tokens []uint32, n int) (pos, count int, v ve
 func gain(length, distance int) int { return 4*length - bits.Len(uint(distance)) }
 
 // longest finds a match at pos that is longer than best, or says 0. It enters
-// pos. It compares up to depth candidates.
+// pos. It compares up to depth candidates. best is at least shortMatch-1.
 func (m *lazyMatcher) longest(s span, pos, best, depth int) (length, distance int) {
 	buf, chain := s.buf, m.chain
 	v := load64(buf, pos)
 	here := uint16(pos) + s.base
 	limit := uint(min(s.window, pos))
-	near := &m.near[hash3(v, m.nearShift)]
 	head := &m.head[hash4(v, m.shift)]
 	candidate := *head
 	chain[int(here)&(len(chain)-1)] = candidate
 	*head = here
-	if best < minMatch {
-		d := uint(here - *near)
-		if d-1 < min(limit, nearDistance) && (load32(buf, pos-int(d))^uint32(v))<<8 == 0 && pos+minMatch <= s.to {
-			best, length, distance = minMatch, minMatch, int(d)
-		}
-	}
-	*near = here
-	best = max(best, minMatch)
 	if pos+best >= s.to {
-		return length, distance
+		return 0, 0
 	}
 	nearer := uint(0)
 	for range depth {
@@ -107,7 +101,7 @@ func (m *lazyMatcher) longest(s span, pos, best, depth int) (length, distance in
 		nearer = d
 		i := pos - int(d)
 		if load32(buf, i+best-3) == load32(buf, pos+best-3) && load32(buf, i) == uint32(v) {
-			if l := matchEnd(buf, pos+4, int(d), s.to) - pos; l > best {
+			if l := matchEnd(buf, pos+4, int(d), s.to) - pos; l > best && (l > shortMatch || d <= shortDistance) {
 				best, length, distance = l, l, int(d)
 				if l >= niceLength || pos+l >= s.to {
 					break
@@ -127,6 +121,5 @@ func (m *lazyMatcher) enter(s span, from, to int) {
 		head := &m.head[hash4(v, m.shift)]
 		m.chain[int(here)&(len(m.chain)-1)] = *head
 		*head = here
-		m.near[hash3(v, m.nearShift)] = here
 	}
 }
