@@ -1,9 +1,6 @@
 package deflate
 
-import (
-	"slices"
-	"sync"
-)
+import "sync"
 
 // A history is what a Compressor keeps from message to message.
 //
@@ -99,5 +96,7 @@ func (h *history) reserve(n int) {
 	for size < n {
 		size *= 2
 	}
-	h.buf = slices.Grow(h.buf, size-len(h.buf))
+	grown := make([]byte, len(h.buf), size)
+	copy(grown, h.buf)
+	h.buf = grown
 }
