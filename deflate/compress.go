@@ -21,7 +21,8 @@ const (
 //
 // Without context takeover it holds no memory but its own few words while no
 // message is open. With takeover it holds the window, no larger than the bytes
-// seen, and a table that Idle drops: see the README of this package for sizes.
+// seen, and a table of as many bytes as the window, 16 KiB at most, that Idle
+// drops; level Better holds twice the window more.
 //
 // One goroutine at a time. RFC 7692, section 7.2.1.
 type Compressor struct {

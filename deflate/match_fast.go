@@ -95,6 +95,7 @@ func (m *fastMatcher) swift(s span, tokens []uint32, n int) (pos, count int, v v
 	next, judged := pos, pos
 	last := min(s.to, len(buf)-padding+1)
 	for pos < last {
+		// 1. Look for a match at this position and the next.
 		v := load64(buf, pos)
 		h := hash5(v, shift)
 		if int(h) >= len(table) {
@@ -126,6 +127,7 @@ func (m *fastMatcher) swift(s span, tokens []uint32, n int) (pos, count int, v v
 			}
 		}
 		for {
+			// 2. Widen it to both sides.
 			start := pos
 			for start > next && start > distance && buf[start-1] == buf[start-1-distance] {
 				start--
@@ -139,6 +141,7 @@ func (m *fastMatcher) swift(s span, tokens []uint32, n int) (pos, count int, v v
 			if end-start < minMatch {
 				return s.to, appendLiterals(tokens, n, buf[next:s.to]), spanDone
 			}
+			// 3. Take it.
 			if literals := start - next; literals <= shortRun {
 				putEight((*[shortRun]uint32)(tokens[n:n+shortRun]), (*[shortRun]byte)(buf[next:next+shortRun]))
 				n += literals
@@ -156,6 +159,7 @@ func (m *fastMatcher) swift(s span, tokens []uint32, n int) (pos, count int, v v
 			if pos >= last {
 				break
 			}
+			// 4. Is there one right behind?
 			v := load64(buf, pos-2)
 			h := hash5(v, shift)
 			table[h] = uint16(pos-2) + base
