@@ -57,9 +57,10 @@ func (b *blockWriter) block(tokens []uint32, plain []byte) {
 		return
 	}
 	literals, distances := b.count(tokens)
-	fixed := blockHeaderBits + bodySize(literals, &fixedCodes) + bodySize(distances, &fixedCodes)
 	literals, distances = b.makeCodes(literals, distances)
-	body := bodySize(literals, &b.codes) + bodySize(distances, &b.codes)
+	body, fixed := b.bodySizes(literals)
+	body2, fixed2 := b.bodySizes(distances)
+	body, fixed = body+body2, fixed+fixed2+blockHeaderBits
 	dynamic := blockHeaderBits + b.header.size + body
 	switch {
 	case stored <= min(fixed, dynamic):
@@ -135,6 +136,17 @@ func (b *blockWriter) makeCodes(literals, distances []uint32) (_, _ []uint32) {
 	b.header.make(literals, distances, &b.lengths)
 	b.header.makePrecode(&b.huffman, &b.lengths, &b.codes)
 	return literals, distances
+}
+
+// bodySizes are the numbers of bits that symbols take in the codes of this block
+// and in the fixed ones.
+func (b *blockWriter) bodySizes(used []uint32) (dynamic, fixed int) {
+	for _, w := range used {
+		frequency, symbol := int(w>>symbolBits), w&symbolMask
+		dynamic += frequency * int(b.codes[symbol]>>24)
+		fixed += frequency * int(fixedCodes[symbol]>>24)
+	}
+	return dynamic, fixed
 }
 
 // bodySize is the number of bits that symbols take in these codes.
