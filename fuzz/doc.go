@@ -15,6 +15,10 @@
 //	./internal/protocol  FuzzSegmentation     any cut, the same frames and the same verdict
 //	./server             FuzzUpgradeConn      any request ends in a 101, a whole refusal, or the end of the stream
 //	./client             FuzzAnswer           any answer of a server or a proxy ends in a HandshakeError
+//	./deflate            FuzzCompressor       what is compressed inflates again, in any mode
+//	./deflate            FuzzDecompressor     the bytes and the verdict of compress/flate, under any cut
+//	./deflate            FuzzMatchEnd         a match ends where its plain twin says
+//	./deflate            FuzzNegotiate        what a server answers to any offer, the client accepts
 //	./fuzz               FuzzStream           any cut and any reading method, the same messages and the same end
 //	./fuzz               FuzzServerBytes      any bytes end in a documented error; what we say is legal
 //	./fuzz               FuzzClientBytes      any bytes end in a documented error; what we say is legal
