@@ -5,7 +5,8 @@ import "github.com/tidewire/websocket/frame"
 // Post queues a message and never waits: what the socket takes at once is sent,
 // the rest follows in the background. With no room left in Options.QueueBytes it
 // returns ErrQueueFull, and the connection goes on. A message posted behind an
-// open Writer is sent after the Writer's last frame. p is copied.
+// open Writer is sent after the Writer's last frame; if our Close cuts the Writer
+// in mid-message, it is dropped. p is copied.
 //
 // Text must be UTF-8, as for [Conn.Write]. Safe for concurrent use.
 func (c *Conn) Post(t MessageType, p []byte) error {
