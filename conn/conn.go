@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tidewire/websocket/deflate"
 	"github.com/tidewire/websocket/internal/protocol"
 )
 
@@ -21,6 +22,10 @@ const (
 type Setup struct {
 	Role        Role
 	Subprotocol string
+
+	// Deflate are the parameters that the response of the handshake set, if it agreed
+	// to permessage-deflate, else nil. Options.Compression must be set then.
+	Deflate *deflate.Params
 
 	// Buffered holds bytes of the frame stream that arrived behind the handshake.
 	// They are copied.

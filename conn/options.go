@@ -74,6 +74,24 @@ const (
 	// one replaces the others (RFC 6455, section 5.5.3). Autobahn wants 10 in order.
 	maxPongs = 16
 
+	// defaultThreshold is the size in bytes from which on a message is compressed:
+	// below it a frame is one packet in any case.
+	defaultThreshold = 512
+
+	// The largest window costs nothing where it is the pool's. Where each connection
+	// keeps its own, 4 KiB give nearly all there is: messages of 1 KiB become 2 %
+	// larger than with 32 KiB.
+	maxWindowBits      = 15
+	takeoverWindowBits = 12
+
+	// ratioFree is what a message may inflate to before MaxRatio is asked, in bytes.
+	ratioFree = 64 << 10
+
+	// gatherMax is how much of a compressed message comes together before it is
+	// inflated, in bytes: the working space of an inflater is 13 KiB, and who has not
+	// sent as much shall not hold it.
+	gatherMax = 16 << 10
+
 	// drainMax is what a closing server takes off the socket without waiting, so
 	// that closing it sends no reset.
 	drainMax = 256 << 10
@@ -123,6 +141,9 @@ type Options struct {
 	// 8.1). Set it only if every text comes from an encoder that makes nothing else.
 	TrustText bool
 
+	// Compression turns permessage-deflate on. Default: off.
+	Compression *Compression
+
 	// OnEnd runs once when the connection has ended and its socket is closed, on a
 	// goroutine of its own, with what Err returns. A panic in it is logged.
 	OnEnd func(c *Conn, err error)
@@ -140,6 +161,7 @@ type settings struct {
 	writeTimeout time.Duration
 	queueBytes   int
 	trustText    bool
+	compression  *Compression // nil: off
 	onEnd        func(c *Conn, err error)
 }
 
@@ -158,6 +180,7 @@ func (o *Options) settings() settings {
 		writeTimeout: orDefault(o.WriteTimeout, defaultWriteTimeout),
 		queueBytes:   orDefault(o.QueueBytes, defaultQueueBytes),
 		trustText:    o.TrustText,
+		compression:  o.Compression,
 		onEnd:        o.OnEnd,
 	}
 	if s.closeTimeout == 0 {

@@ -26,6 +26,41 @@ type Direction struct {
 	Takeover   bool
 }
 
+// CompressorMemory is the most that a Compressor holds between messages, in bytes: its
+// window and its table. Without takeover that is nothing.
+func (d Direction) CompressorMemory(level Level) int {
+	if !d.Takeover {
+		return 0
+	}
+	n := 1<<d.WindowBits + 2<<keptBits(d.WindowBits)
+	if level == Better {
+		n += 2 << d.WindowBits
+	}
+	return n
+}
+
+// DecompressorMemory is the most that a Decompressor holds between messages, in bytes:
+// its window. Without takeover that is nothing.
+func (d Direction) DecompressorMemory() int {
+	if !d.Takeover {
+		return 0
+	}
+	return 1 << d.WindowBits
+}
+
+// String is the element of a response that says so (RFC 7692, section 7.1): windows of
+// 15 bits are left out.
+func (p Params) String() string {
+	e := element{serverNoTakeover: p.ServerNoContextTakeover, clientNoTakeover: p.ClientNoContextTakeover}
+	if bits := windowBits(p.ServerMaxWindowBits); bits < maxWindowBits {
+		e.serverBits = bits
+	}
+	if bits := windowBits(p.ClientMaxWindowBits); bits < maxWindowBits {
+		e.clientBits = bits
+	}
+	return string(e.extension().Append(nil))
+}
+
 // FromServer is what agreed parameters say of messages to the client.
 func (p Params) FromServer() Direction {
 	return Direction{WindowBits: windowBits(p.ServerMaxWindowBits), Takeover: !p.ServerNoContextTakeover}
