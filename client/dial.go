@@ -32,7 +32,8 @@ func Dial(ctx context.Context, rawURL string, o *Options) (*conn.Conn, error) {
 
 // dialing is one call of Dial, on its way through redirects.
 type dialing struct {
-	o *Options
+	o       *Options
+	offered []handshake.Extension
 
 	// What the next attempt uses, and a redirect changes.
 	url       *handshake.URL
@@ -52,7 +53,7 @@ func newDialing(rawURL string, o *Options) (*dialing, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &dialing{o: o, url: u, header: o.Header.Clone(), tls: o.TLS, left: o.timeout()}
+	d := &dialing{o: o, offered: offers(o.Conn), url: u, header: o.Header.Clone(), tls: o.TLS, left: o.timeout()}
 	if d.tls == nil {
 		d.tls = &tls.Config{}
 	}
@@ -111,8 +112,12 @@ func (d *dialing) request() (*handshake.Offer, []byte, error) {
 		}
 		addCookies(h, d.o.Jar, d.url)
 	}
-	// Extensions stays empty: none is offered (RFC 6455, section 9.1).
-	offer := &handshake.Offer{Key: newKey(), Protocols: d.o.Subprotocols, Header: h}
+	offer := &handshake.Offer{
+		Key:        newKey(),
+		Protocols:  d.o.Subprotocols,
+		Extensions: string(handshake.AppendExtensions(nil, d.offered)), // empty: no such header (RFC 6455, section 9.1)
+		Header:     h,
+	}
 	request, err := handshake.AppendRequest(nil, d.url, offer)
 	return offer, request, err
 }
@@ -163,10 +168,10 @@ func (d *dialing) converse(ctx context.Context, socket net.Conn, via *proxy, off
 
 // judge makes of a response a connection, a redirect or a refusal.
 func (d *dialing) judge(in *inbox, socket, nc net.Conn, offer *handshake.Offer, r *handshake.Response) (*success, error) {
-	protocol, _, err := offer.Judge(r)
+	protocol, agreed, err := d.verdict(offer, r)
 	if err == nil {
 		// Bytes behind the head are frames, whatever Content-Length says (RFC 6455, section 4.1, last paragraph).
-		return &success{nc, conn.Setup{Role: conn.Client, Subprotocol: protocol, Buffered: in.buf}}, nil
+		return &success{nc, conn.Setup{Role: conn.Client, Subprotocol: protocol, Deflate: agreed, Buffered: in.buf}}, nil
 	}
 	if isRedirect(r.Status) && d.o.MaxRedirects > 0 {
 		if err = d.follow(r); err == nil {

@@ -49,7 +49,8 @@ type Options struct {
 	// [conn.Conn.Subprotocol] tells.
 	Subprotocols []string
 
-	// Conn are the options of the connection itself, with all of its limits.
+	// Conn are the options of the connection itself, with all of its limits. With Compression in them permessage-deflate
+	// is offered (RFC 7692); a server may decline it, and then nothing is compressed.
 	Conn *conn.Options
 
 	// TLS is used, in a copy, for wss and for https proxies. An empty ServerName is taken from the URL; for a proxy

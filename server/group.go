@@ -25,6 +25,13 @@ type Group struct {
 	// proxy all clients have the proxy's address: cap them in [Options.Authorize] then. Zero or less means no cap.
 	LimitPerIP int
 
+	// TakeoverMemory bounds, in bytes, what all connections together may keep from message to message for context
+	// takeover (see [conn.Compression]): windows and tables, counted at their largest when a connection opens. A
+	// connection for which it is not enough opens all the same and compresses each message by itself
+	// (RFC 7692, section 7.1.1); the next one has takeover again when others have ended. Default 256 MiB; negative: no
+	// bound. Connections without a Group are counted nowhere.
+	TakeoverMemory int64
+
 	// ShutdownCode and ShutdownReason are what Shutdown says to the peers. Default 1001, going away
 	// (RFC 6455, section 7.4.1); 1012, service restart, asks them to come again. A code that may not be sent is
 	// taken for 1001.
@@ -40,11 +47,20 @@ type Group struct {
 	mu       sync.Mutex
 	conns    map[*conn.Conn]netip.Addr // with the address that counts, invalid if none does
 	perIP    map[netip.Addr]int        // places taken from an address; only with LimitPerIP
+	takeover int64                     // memory reserved in all places, in bytes
 	pending  int                       // places given and not yet taken by a connection
 	serving  int                       // serve functions of Handler that have not returned
 	closing  bool                      // Shutdown was called: nobody comes in any more
 	forced   bool                      // and its context has ended
 	emptyNow chan struct{}             // closed when closing and nothing is left; nil until Shutdown
+}
+
+// takeoverLimit is TakeoverMemory with its default filled in; negative means none.
+func (g *Group) takeoverLimit() int64 {
+	if g.TakeoverMemory == 0 {
+		return defaultTakeoverMemory
+	}
+	return g.TakeoverMemory
 }
 
 // Len is the number of connections.

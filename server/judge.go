@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 
+	"github.com/tidewire/websocket/deflate"
 	"github.com/tidewire/websocket/handshake"
 )
 
@@ -18,7 +19,8 @@ type question struct {
 // verdict is a decision for the connection. Its place must be joined or given up.
 type verdict struct {
 	protocol string
-	head     []byte // the 101
+	deflate  *deflate.Params // what was agreed on; nil: nothing
+	head     []byte          // the 101
 	place    place
 }
 
@@ -55,10 +57,11 @@ func (o *Options) judge(q question) (v verdict, err error) {
 			return v, err
 		}
 	}
-	// 6. The answer. No extension is agreed to, so none is named (RFC 6455, section 4.2.2, /extensions/).
-	const noExtensions = ""
+	// 6. The answer. What is not agreed to is not named (RFC 6455, section 4.2.2, /extensions/).
 	v.protocol = handshake.Select(q.req.Protocols, o.Subprotocols)
-	v.head, err = handshake.AppendResponse(nil, q.req, v.protocol, noExtensions, q.header)
+	var extension string
+	extension, v.deflate = o.agree(q.req.Extensions, &v.place)
+	v.head, err = handshake.AppendResponse(nil, q.req, v.protocol, extension, q.header)
 	accepted = err == nil
 	return v, err
 }

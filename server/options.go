@@ -20,6 +20,10 @@ const (
 	// firstRead is the room for a request's head, in bytes, before it grows: a browser's is about 600 bytes.
 	firstRead = 1 << 10
 
+	// defaultTakeoverMemory is for all connections of a Group together, in bytes: enough for 20,000 of them with windows
+	// of 4 KiB, the default, at 12 KiB each, and little enough for a machine with 1 GiB.
+	defaultTakeoverMemory = 256 << 20
+
 	// lingerTime and lingerBytes bound what is read and thrown away behind a refusal, so that closing the socket sends
 	// no reset that destroys the refusal before the client has read it (RFC 9112, section 9.6).
 	lingerTime  = time.Second
@@ -29,7 +33,9 @@ const (
 // Options say how connections are accepted. A nil *Options works; in every field zero means the default. A program may
 // share one Options between handlers and must not change it afterwards.
 type Options struct {
-	// Conn are the options of the connections.
+	// Conn are the options of the connections. With Compression in them a client that offers permessage-deflate gets it
+	// (RFC 7692); without, it is declined. Group.TakeoverMemory bounds what context takeover costs, and nothing does
+	// without a Group.
 	Conn *conn.Options
 
 	// Subprotocols are those that the server speaks, its favourite first. The first one that the client offers is

@@ -13,8 +13,9 @@ import (
 // admit, and then either given up or joined, and left when the connection ends. Beside that, begin and done count
 // a serve function.
 type place struct {
-	g  *Group
-	ip netip.Addr // invalid: does not count
+	g      *Group
+	ip     netip.Addr // invalid: does not count
+	memory int64      // reserved for context takeover, in bytes
 }
 
 // admit gives a place to a client, or an *handshake.Error. g may be nil.
@@ -75,6 +76,22 @@ func (p place) wheel() *conn.Wheel {
 	return &p.g.timers
 }
 
+// reserve sets memory aside for what a connection keeps from message to message, in bytes, if the group has as much
+// left. It is called once, and the memory goes back with the place.
+func (p *place) reserve(memory int64) bool {
+	if p.g == nil {
+		return true
+	}
+	p.g.mu.Lock()
+	defer p.g.mu.Unlock()
+	if limit := p.g.takeoverLimit(); limit >= 0 && p.g.takeover+memory > limit {
+		return false
+	}
+	p.g.takeover += memory
+	p.memory = memory
+	return true
+}
+
 // giveUp gives back a place that no connection has taken.
 func (p place) giveUp() {
 	if p.g == nil {
@@ -127,6 +144,7 @@ func (p place) leave(c *conn.Conn) {
 
 // vacate is called with the lock held.
 func (p place) vacate() {
+	p.g.takeover -= p.memory
 	if p.ip.IsValid() {
 		if p.g.perIP[p.ip]--; p.g.perIP[p.ip] == 0 {
 			delete(p.g.perIP, p.ip)

@@ -94,8 +94,9 @@ func (o *Options) open(nc net.Conn, v verdict, behind []byte, onEnd endHook) (*c
 		nc.Close()
 		return nil, fmt.Errorf("websocket: writing the response of the handshake: %w", err)
 	}
+	place := v.place // of v nothing else is kept
 	end := func(c *conn.Conn, err error) {
-		v.place.leave(c)
+		place.leave(c)
 		if onEnd != nil {
 			onEnd(c, err)
 		}
@@ -104,9 +105,10 @@ func (o *Options) open(nc net.Conn, v verdict, behind []byte, onEnd endHook) (*c
 	setup := conn.Setup{
 		Role:        conn.Server,
 		Subprotocol: v.protocol,
+		Deflate:     v.deflate,
 		Buffered:    behind,
 		OnEnd:       end,
-		Wheel:       v.place.wheel(),
+		Wheel:       place.wheel(),
 	}
-	return v.place.join(func() *conn.Conn { return conn.New(nc, setup, o.Conn) }), nil
+	return place.join(func() *conn.Conn { return conn.New(nc, setup, o.Conn) }), nil
 }
