@@ -34,6 +34,7 @@ type Compressor struct {
 	bits    uint8    // number of bits in pending
 	pending uint8    // the last bits of a part that went with More
 	message int      // bytes of the last or the open message that history may hold
+	learned int      // bytes behind those that Learn put there
 	history *history // nil while there is none
 }
 
@@ -75,7 +76,7 @@ func (c *Compressor) AppendPart(dst, part []byte, border Border) []byte {
 	e := getEncoder()
 	e.resume(dst, c.pending, c.bits)
 	if !c.open {
-		c.message = 0
+		c.message, c.learned = 0, 0
 	}
 	if c.takeover || c.open || border != End {
 		c.withHistory(e, part)
@@ -102,7 +103,8 @@ func (c *Compressor) AppendPart(dst, part []byte, border Border) []byte {
 // send needs nothing else, as it has ended.
 func (c *Compressor) Reset() {
 	c.drop()
-	c.open, c.pending, c.bits, c.message = false, 0, 0, 0
+	c.open, c.pending, c.bits = false, 0, 0
+	c.message, c.learned = 0, 0
 }
 
 // Undo takes the last message back, or all parts of an open one: the receiver
@@ -111,15 +113,41 @@ func (c *Compressor) Reset() {
 // that was not sent, say because it is as long as before, or because its writer
 // was canceled before the first frame. After some part of it went out only the
 // end of the connection helps.
+//
+// What Learn put behind that message stays, as the receiver has it.
 func (c *Compressor) Undo() {
 	c.open, c.pending, c.bits = false, 0, 0
 	if c.history != nil {
-		c.history.forget(c.message)
+		c.history.forget(c.message, c.learned)
 	}
 	if !c.takeover {
 		c.drop()
 	}
 	c.message = 0
+}
+
+// Learn says that the receiver inflates msg next to what Append returned so far,
+// from a compressed form that Append did not make: one without any reference to
+// what was before, so that it could be sent to many. With takeover msg then
+// stands at the end of the receiver's window (RFC 7692, section 7.2.2), and so
+// Learn copies its last bytes to the end of ours; without takeover there is
+// nothing to do. A message that goes out uncompressed is in no window: it is not
+// to be learned.
+//
+// Learn keeps nothing of msg but the copy. It belongs between two messages, and
+// panics if one is open.
+func (c *Compressor) Learn(msg []byte) {
+	if c.open {
+		panic("websocket: Learn in the middle of a message")
+	}
+	if !c.takeover || len(msg) == 0 {
+		return
+	}
+	if c.history == nil {
+		c.history = getHistory(int(c.windowBits))
+	}
+	c.history.learn(msg)
+	c.learned = min(c.learned+len(msg), c.window())
 }
 
 // Idle gives all memory back but the window of a Compressor with takeover. It is

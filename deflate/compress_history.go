@@ -44,11 +44,29 @@ func putHistory(h *history) {
 
 func (h *history) window() int { return 1 << h.bits }
 
-// forget removes the last n bytes.
-func (h *history) forget(n int) {
-	n = min(n, len(h.buf))
-	h.buf = h.buf[:len(h.buf)-n]
+// forget removes n bytes in front of the last ones. These move to the positions
+// of the former: entries of the table for either are stale then.
+func (h *history) forget(n, last int) {
+	to := len(h.buf) - min(last, len(h.buf))
+	n = min(n, to)
+	h.buf = append(h.buf[:to-n], h.buf[to:]...)
 	h.end -= uint16(n)
+}
+
+// learn adds bytes that are not to be compressed: the last window of them. Few
+// positions are entered in the table, as after Idle, and none while it is idle.
+func (h *history) learn(p []byte) {
+	p = p[max(0, len(p)-h.window()):]
+	if len(h.buf)+len(p) > h.window() {
+		h.slide(min(len(h.buf), h.window()-max(len(p), h.window()/8)))
+	}
+	from := len(h.buf)
+	h.reserve(from + len(p))
+	h.buf = append(h.buf, p...)
+	h.end += uint16(len(p))
+	if h.table != nil {
+		h.enter(from)
+	}
 }
 
 // append adds a small part in place, and says where it lies. It refuses a part

@@ -81,15 +81,20 @@ func (h *history) prepare(level Level) {
 	}
 	h.level = level
 	h.table = getTable(level, h.bits)
-	s := span{buf: h.buf, to: len(h.buf), base: h.end - uint16(len(h.buf)), window: h.window()}
-	if level == Better {
+	h.enter(0)
+}
+
+// enter enters some positions of buf[from:] in the table, level Better all.
+func (h *history) enter(from int) {
+	base, end := h.end-uint16(len(h.buf)), len(h.buf)-padding
+	if h.level == Better {
 		m := newLazy(h.table.head, h.table.chain, 0)
-		m.enter(s, 0, s.to-padding)
+		m.enter(span{buf: h.buf, base: base}, from, end)
 		return
 	}
 	shift := shiftFor(h.table.head)
-	for i := 0; i+padding <= s.to; i += rebuildStep {
-		h.table.head[hash5(load64(s.buf, i), shift)] = uint16(i) + s.base
+	for i := from; i <= end; i += rebuildStep {
+		h.table.head[hash5(load64(h.buf, i), shift)] = uint16(i) + base
 	}
 }
 
