@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/tidewire/websocket/deflate"
 	"github.com/tidewire/websocket/frame"
 	"github.com/tidewire/websocket/internal/protocol"
 )
@@ -116,13 +117,14 @@ func (c *Conn) on(e protocol.Event) protocol.Step {
 
 // queueClose commits our Close behind all that was accepted before it; code is 1005
 // if it is empty. It cuts an unfinished message between two fragments, and what
-// was posted behind that is never sent. mu is held.
+// was posted behind that is never sent; behind one that has not begun, it is sent,
+// uncompressed. mu is held.
 func (c *Conn) queueClose(code CloseCode, payload []byte) {
 	if c.wr.broken {
 		return
 	}
 	if !c.wr.send.InMessage() {
-		c.commitLater()
+		c.commitLater(nil) // whoever has the message turn may be compressing
 	}
 	c.addSpare()
 	if err := c.commitControl(frame.Close, payload); err != nil {
@@ -147,23 +149,36 @@ func (c *Conn) remember(e *CloseError) {
 
 // fail ends reading because of err and is the only function that turns an error
 // into a Close frame. A *frame.Error is a rule that the peer broke and names the
-// close code (RFC 6455, section 7.1.7); everything else ends without a Close
-// (RFC 6455, section 7.2.1). The read turn is held. It returns what every read
+// close code (RFC 6455, section 7.1.7), corrupt DEFLATE is 1007; everything else
+// ends without a Close (RFC 6455, section 7.2.1). The read turn is held. It returns what every read
 // returns from here on.
 func (c *Conn) fail(err error) error {
-	var rule *frame.Error
+	code, msg := ruleOf(err)
 	event := protocol.EndStream
-	if errors.As(err, &rule) {
+	if code != 0 {
 		event = protocol.BreakRule
 	}
 	c.mu.Lock()
 	step := c.on(event)
 	if step.Do&protocol.QueueClose != 0 {
-		payload, _ := frame.AppendClose(nil, rule.Code, cutReason(rule.Msg))
-		c.queueClose(rule.Code, payload)
+		payload, _ := frame.AppendClose(nil, code, cutReason(msg))
+		c.queueClose(code, payload)
 	}
 	const remote = true
 	return c.endReading(&CloseError{Code: CloseAbnormal, Sent: c.sent, Remote: remote, cause: err}, step.Do)
+}
+
+// ruleOf is the close code, and what to say of it, of an error that is a rule which
+// the peer broke; 0 of any other.
+func ruleOf(err error) (CloseCode, string) {
+	var rule *frame.Error
+	switch {
+	case errors.As(err, &rule):
+		return rule.Code, rule.Msg
+	case errors.Is(err, deflate.ErrCorrupt):
+		return CloseInvalidPayload, "compressed message is corrupt"
+	}
+	return 0, ""
 }
 
 // cutReason shortens a reason to what a Close holds, at the start of a code point

@@ -53,6 +53,16 @@ func (m *message) grow(n int) {
 	m.b, m.pooled = larger.b, larger
 }
 
+// moved takes b for the message: what it was, longer, in the same memory or in new
+// memory of ours.
+func (m *message) moved(b []byte) {
+	if cap(b) != cap(m.b) {
+		m.free()
+		m.caller = false
+	}
+	m.b = b
+}
+
 // free gives pooled memory back. Nothing of the message may be used afterwards.
 func (m *message) free() {
 	putBuffer(m.pooled)
@@ -80,6 +90,9 @@ func (m *message) resume(rd *reader) {
 // caller's or the pool's move to memory of ours.
 func (m *message) keep(rd *reader) {
 	rd.kept = m.b[m.base:]
+	if rd.inflate != nil {
+		rd.inflate.z.Keep(rd.kept)
+	}
 	if m.caller || m.lend {
 		rd.kept = append([]byte(nil), rd.kept...)
 	}

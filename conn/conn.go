@@ -43,14 +43,15 @@ type Setup struct {
 // at any time; what each waits for is said beside it.
 type Conn struct {
 	// Set by New and never changed.
-	nc     net.Conn
-	wire   wire
-	role   Role
-	opt    settings
-	sub    string
-	ownEnd func(c *Conn, err error)
-	done   chan struct{}
-	timed  bool // nc has deadlines: whoever waits can be interrupted
+	nc         net.Conn
+	wire       wire
+	role       Role
+	opt        settings
+	sub        string
+	extensions string
+	ownEnd     func(c *Conn, err error)
+	done       chan struct{}
+	timed      bool // nc has deadlines: whoever waits can be interrupted
 
 	// The reader's: rd belongs to the holder of the read turn.
 	readMu    sync.Mutex // guards readTurn
@@ -100,8 +101,10 @@ func New(nc net.Conn, s Setup, o *Options) *Conn {
 	c.writeWatch.init(c.wire.setWriteDeadline)
 	c.timed = nc.SetDeadline(time.Time{}) == nil
 
-	const rsv1 = false // no extension is agreed
-	c.rd.in = protocol.NewInbound(s.Role, rsv1, c.opt.maxFragments)
+	if s.Deflate != nil {
+		c.agree(*s.Deflate)
+	}
+	c.rd.in = protocol.NewInbound(s.Role, s.Deflate != nil, c.opt.maxFragments)
 	c.rd.take(s.Buffered)
 	c.wr.send.Role = s.Role
 	c.keep.start(c, s.Wheel)
@@ -132,6 +135,10 @@ func (c *Conn) err() error {
 // Subprotocol is the one that both sides agreed on, or empty
 // (RFC 6455, section 1.9).
 func (c *Conn) Subprotocol() string { return c.sub }
+
+// Extensions is what the response of the handshake said of extensions: that of
+// permessage-deflate with its parameters, or empty (RFC 6455, section 9.1).
+func (c *Conn) Extensions() string { return c.extensions }
 
 // RemoteAddr is the peer's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }

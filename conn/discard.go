@@ -45,7 +45,8 @@ func (c *Conn) skip(ctx context.Context) error {
 			return c.fail(err)
 		}
 		if whole {
-			c.rd.drop, c.rd.size = false, 0
+			c.rd.drop = false
+			c.rd.resetMessage()
 			c.stats.messagesIn.Add(1)
 		}
 	}
@@ -53,6 +54,13 @@ func (c *Conn) skip(ctx context.Context) error {
 }
 
 func (c *Conn) skipFrame(ctx context.Context) error {
+	if c.rd.in.Compressed() {
+		return c.skipPacked(ctx)
+	}
+	return c.skipPlain(ctx)
+}
+
+func (c *Conn) skipPlain(ctx context.Context) error {
 	for c.rd.in.Left() > 0 {
 		p := c.rd.buffered()
 		if len(p) == 0 {

@@ -238,7 +238,7 @@ func TestWriteDoesNotServeOthersForEver(t *testing.T) {
 	c.wire = &hookedWire{wire: c.wire, after: func() {
 		if calls++; calls < 50 {
 			c.mu.Lock() // as another Write would
-			c.commit(frame.Text, true, nil)
+			c.commit(&body{op: frame.Text}, true)
 			c.mu.Unlock()
 		}
 		if calls == letGoRounds+2 {

@@ -50,6 +50,9 @@ func samplePeriod(opt *settings) time.Duration {
 			shortest = d
 		}
 	}
+	if opt.compression != nil && opt.compression.Takeover && (shortest == 0 || compressorRest < shortest) {
+		shortest = compressorRest
+	}
 	if opt.minProgress > 0 && (shortest == 0 || progressWindow < shortest) {
 		shortest = progressWindow
 	}
@@ -84,6 +87,7 @@ func (c *Conn) tick() {
 	if k.gaveUp {
 		return
 	}
+	c.restCompressor()
 	bytes, waiting := c.stats.wireIn.Load(), c.waiting.Load()
 	err := c.judgeSilence(bytes, waiting)
 	if err == nil {

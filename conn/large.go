@@ -6,33 +6,32 @@ import (
 	"github.com/tidewire/websocket/frame"
 )
 
-// writeLarge sends a message from the caller's own memory. mu and the message turn
-// are held; both are given back.
-func (c *Conn) writeLarge(ctx context.Context, op frame.Opcode, p []byte) error {
+// writeLarge sends a message from where it lies: in the caller's own memory, if it
+// is not compressed. mu and the message turn are held; both are given back.
+func (c *Conn) writeLarge(ctx context.Context, m *body) error {
 	w := &c.wr
 	for w.busy && w.err == nil && c.awaitChange(ctx) {
 	}
 	if w.busy || w.err != nil {
 		err := c.unwritten(ctx)
+		c.unsend(m)
 		c.endMessage()
 		c.offer()
 		return err
 	}
-	h, err := w.send.Data(op, true, len(p))
-	if err != nil {
-		panic("websocket: internal error: data behind a Close")
-	}
+	const final = true
+	h := c.dataHeader(m, final)
 	c.addSpare()
 	before := w.committed()
 	c.put(&h, nil)
-	c.stats.bytesOut += int64(len(p))
-	c.stats.wireOut += int64(len(p))
+	c.stats.bytesOut += int64(m.size)
+	c.stats.wireOut += int64(len(m.p))
 	b := c.takeOut()
 	c.mu.Unlock()
 
-	n, err := c.sendLarge(ctx, b.b, p, &h)
+	n, err := c.sendLarge(ctx, b.b, m.p, &h)
 	if err == errInterrupted && n <= before && c.wire.resumes() {
-		c.takeBack(b, before, n, len(p))
+		c.takeBack(b, before, n, m)
 		return canceled("write", ctx.Err())
 	}
 	if err != nil {
@@ -40,6 +39,7 @@ func (c *Conn) writeLarge(ctx context.Context, op frame.Opcode, p []byte) error 
 	}
 	putBuffer(b)
 	c.mu.Lock()
+	c.learn(m)
 	c.endMessage()
 	c.mu.Unlock()
 	c.letGo()
@@ -71,14 +71,14 @@ func (c *Conn) sendLarge(ctx context.Context, head, p []byte, h *frame.Header) (
 	}
 }
 
-// takeBack gives up a large message of size bytes that was canceled before its
-// first byte was sent: b holds its header behind the frames of others, of which n
-// bytes are sent.
-func (c *Conn) takeBack(b *buffer, before, n, size int) {
+// takeBack gives up a large message that was canceled before its first byte was
+// sent: b holds its header behind the frames of others, of which n bytes are sent.
+func (c *Conn) takeBack(b *buffer, before, n int, m *body) {
 	c.mu.Lock()
 	c.stats.framesOut--
-	c.stats.bytesOut -= int64(size)
-	c.stats.wireOut -= int64(len(b.b) - before + size)
+	c.stats.bytesOut -= int64(m.size)
+	c.stats.wireOut -= int64(len(b.b) - before + len(m.p))
+	c.unsend(m)
 	c.endMessage()
 	c.mu.Unlock()
 	b.b = b.b[:before]

@@ -22,6 +22,8 @@ const plain MessageType = 0x80
 // compressed already (RFC 7692, section 8). A received type never has the mark.
 func (t MessageType) Uncompressed() MessageType { return t | plain }
 
+func (t MessageType) isPlain() bool { return t&plain != 0 }
+
 // String returns "text" or "binary".
 func (t MessageType) String() string {
 	switch t &^ plain {

@@ -92,6 +92,18 @@ const (
 	// sent as much shall not hold it.
 	gatherMax = 16 << 10
 
+	// packSlack is what a compressed message may be longer by, in bytes, beside one in
+	// 256.
+	packSlack = 16
+
+	// compressorRest is after how long without a message, at most, a compressor with
+	// takeover drops its tables: building them again costs some microseconds.
+	compressorRest = 30 * time.Second
+
+	// inflateSlack is what the fast loop of an inflater wants behind a message, in
+	// bytes, so as not to move it.
+	inflateSlack = 512
+
 	// drainMax is what a closing server takes off the socket without waiting, so
 	// that closing it sends no reset.
 	drainMax = 256 << 10

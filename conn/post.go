@@ -10,7 +10,7 @@ import "github.com/tidewire/websocket/frame"
 //
 // Text must be UTF-8, as for [Conn.Write]. Safe for concurrent use.
 func (c *Conn) Post(t MessageType, p []byte) error {
-	op, err := c.judgeOutgoing(t, p)
+	m, err := c.judgeOutgoing(t, p)
 	if err != nil {
 		return err
 	}
@@ -20,30 +20,49 @@ func (c *Conn) Post(t MessageType, p []byte) error {
 		return err
 	}
 	if c.wr.message.held {
-		c.postLater(op, append([]byte(nil), p...))
+		m.p = append([]byte(nil), p...)
+		c.postLater(m, len(p))
 	} else {
-		c.commit(op, true, p)
+		err = c.postNow(m)
 	}
 	c.offer()
-	return nil
+	return err
+}
+
+// postNow commits a message while nobody has the message turn. mu is held, and
+// released while the message is compressed; then writing may end.
+func (c *Conn) postNow(m outgoing) error {
+	c.wr.message.held = true
+	b, packed := c.compose(m)
+	defer putBuffer(packed)
+	err := c.wr.err
+	if err == nil {
+		const final = true
+		c.commit(&b, final)
+	}
+	c.endMessage()
+	return err
 }
 
 // PostPrepared is [Conn.Post] for prepared messages: it queues all of them or none.
 func (c *Conn) PostPrepared(ms ...*Prepared) error {
 	n := 0
 	for _, m := range ms {
-		n += len(m.p) + frame.MaxHeaderLen
+		b := m.body(c.wr.deflate) // compressed now, if nobody did it before, and not under mu
+		n += len(b.p) + frame.MaxHeaderLen
 	}
 	c.mu.Lock()
 	if err := c.judgePost(n); err != nil {
 		c.mu.Unlock()
 		return err
 	}
+	const final = true
 	for _, m := range ms {
+		b := m.body(c.wr.deflate)
 		if c.wr.message.held {
-			c.postLater(m.op, m.p)
+			c.postLater(outgoing{prepared: m}, len(b.p))
 		} else {
-			c.commitPrepared(m)
+			c.commit(&b, final)
 		}
 	}
 	c.offer()
@@ -61,9 +80,9 @@ func (c *Conn) judgePost(n int) error {
 	return nil
 }
 
-// postLater queues a message behind the one that holds the message turn. mu is
-// held.
-func (c *Conn) postLater(op frame.Opcode, p []byte) {
-	c.wr.later = append(c.wr.later, posted{op: op, p: p})
-	c.wr.laterN += len(p) + frame.MaxHeaderLen
+// postLater queues a message of n bytes behind the one that holds the message turn.
+// mu is held.
+func (c *Conn) postLater(m outgoing, n int) {
+	c.wr.later = append(c.wr.later, m)
+	c.wr.laterN += n + frame.MaxHeaderLen
 }

@@ -2,16 +2,32 @@ package conn
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 
+	"github.com/tidewire/websocket/deflate"
 	"github.com/tidewire/websocket/frame"
 )
 
 // Prepared is a message made once to be sent to many connections. It does not
 // change and may be used by any number of them at the same time.
+//
+// It is compressed when a connection that compresses needs it first, once for each
+// size of window that connections have agreed on, at the level of that connection.
+// It refers to no message before it, also where there is context takeover.
 type Prepared struct {
 	op    frame.Opcode
+	plain bool
 	p     []byte // the payload
 	frame []byte // header and payload as a server sends them; p is its end
+
+	packed atomic.Pointer[packedForms] // nil until one is needed
+}
+
+// packedForms are the compressed forms of a message, one for each window.
+type packedForms [maxWindowBits + 1]struct {
+	once  sync.Once
+	frame []byte // as a server sends it; nil: it would not be smaller
 }
 
 // Prepare makes a message of a copy of p. Text that is not UTF-8 is refused
@@ -27,19 +43,57 @@ func Prepare(t MessageType, p []byte) (*Prepared, error) {
 	h := frame.Header{Fin: true, Opcode: op, Length: int64(len(p))}
 	b := make([]byte, 0, h.Len()+len(p))
 	b = append(h.Append(b), p...)
-	return &Prepared{op: op, p: b[h.Len():], frame: b}, nil
+	return &Prepared{op: op, plain: t.isPlain(), p: b[h.Len():], frame: b}, nil
 }
+
+// body is what a connection with d, which may be nil, sends of m.
+func (m *Prepared) body(d *deflater) body {
+	if d.wants(m.plain, len(m.p)) {
+		if packed := m.pack(d); packed != nil {
+			b := body{op: m.op, p: payloadOf(packed), size: len(m.p), packed: true, frame: packed}
+			if d.takeover {
+				b.learn = m.p
+			}
+			return b
+		}
+	}
+	return body{op: m.op, p: m.p, size: len(m.p), frame: m.frame}
+}
+
+// pack is the compressed form for the window of d, as a frame; nil if there is none.
+func (m *Prepared) pack(d *deflater) []byte {
+	if m.packed.Load() == nil {
+		m.packed.CompareAndSwap(nil, new(packedForms))
+	}
+	form := &m.packed.Load()[d.bits]
+	form.once.Do(func() {
+		const takeover = false
+		p := deflate.NewCompressor(d.bits, takeover, d.level).Append(nil, m.p)
+		if len(p) < len(m.p) {
+			h := frame.Header{Fin: true, RSV1: true, Opcode: m.op, Length: int64(len(p))}
+			form.frame = append(h.Append(make([]byte, 0, h.Len()+len(p))), p...)
+		}
+	})
+	return form.frame
+}
+
+// payloadOf is the payload of a server's frame.
+func payloadOf(b []byte) []byte { return b[frame.HeaderLen(b[1]):] }
 
 // WritePrepared sends messages, many in one system call. It does not keep ms. The
 // context, errors and concurrency are those of [Conn.Write]; if it fails, the
 // first few of the messages may have been sent.
 func (c *Conn) WritePrepared(ctx context.Context, ms ...*Prepared) error {
+	for _, m := range ms {
+		m.body(c.wr.deflate) // compressed now, if nobody did it before, and not under mu
+	}
 	c.mu.Lock()
 	if err := c.wr.err; err != nil {
 		c.mu.Unlock()
 		return err
 	}
 	for _, m := range ms {
+		b := m.body(c.wr.deflate)
 		if err := c.flushBeforeWait(ctx); err != nil {
 			return err
 		}
@@ -47,14 +101,15 @@ func (c *Conn) WritePrepared(ctx context.Context, ms ...*Prepared) error {
 			c.offer()
 			return err
 		}
-		if len(m.p) > copyMax {
-			if err := c.writeLarge(ctx, m.op, m.p); err != nil {
+		if len(b.p) > copyMax {
+			if err := c.writeLarge(ctx, &b); err != nil {
 				return err
 			}
 			c.mu.Lock()
 			continue
 		}
-		c.commitPrepared(m)
+		const final = true
+		c.commit(&b, final)
 		c.endMessage()
 	}
 	return c.flush(ctx)
@@ -73,22 +128,4 @@ func (c *Conn) flushBeforeWait(ctx context.Context) error {
 	}
 	c.mu.Lock()
 	return nil
-}
-
-// commitPrepared commits a message whose frame, for a server, is made already. mu
-// and the message turn are held.
-func (c *Conn) commitPrepared(m *Prepared) {
-	if c.role == Client {
-		c.commit(m.op, true, m.p)
-		return
-	}
-	const final = true
-	if _, err := c.wr.send.Data(m.op, final, len(m.p)); err != nil {
-		panic("websocket: internal error: data behind a Close")
-	}
-	c.wr.out = reserve(c.wr.out, len(m.frame))
-	c.wr.out.b = append(c.wr.out.b, m.frame...)
-	c.stats.framesOut++
-	c.stats.bytesOut += int64(len(m.p))
-	c.stats.wireOut += int64(len(m.frame))
 }

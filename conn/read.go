@@ -28,8 +28,10 @@ type reader struct {
 	buf *buffer
 	pos int
 
+	inflate *inflater // nil: no compression was agreed on
+
 	kept   []byte         // of the open message: bytes that a canceled read left
-	size   int64          // of the open message: payload bytes so far
+	size   int64          // of the open message: bytes so far, inflated
 	stream *messageReader // the Reader that the open message belongs to
 	drop   bool           // the rest of the open message goes to nobody
 	closer bool           // the turn is held by Close, which discards
@@ -94,9 +96,6 @@ func (c *Conn) collect(ctx context.Context, m *message) (MessageType, error) {
 			m.keep(rd)
 			return 0, err
 		}
-		if err := c.judgeSize(c.readLimit.Load()); err != nil {
-			return 0, err
-		}
 		if err := c.payload(ctx, m); err != nil {
 			m.keep(rd)
 			return 0, err
@@ -117,7 +116,16 @@ func (c *Conn) collect(ctx context.Context, m *message) (MessageType, error) {
 func (c *Conn) messageEnded() {
 	c.stats.bytesIn.Add(c.rd.size)
 	c.stats.messagesIn.Add(1)
-	c.rd.size, c.rd.stream = 0, nil
+	c.rd.stream = nil
+	c.rd.resetMessage()
+}
+
+// resetMessage forgets what was counted of the message that has ended.
+func (rd *reader) resetMessage() {
+	rd.size = 0
+	if rd.inflate != nil {
+		rd.inflate.wire = 0
+	}
 }
 
 // judgeSize holds the open message against a limit as soon as a frame's header
@@ -127,12 +135,22 @@ func (c *Conn) judgeSize(limit int64) error {
 	if limit <= 0 || c.rd.in.Left() <= limit-c.rd.size {
 		return nil
 	}
-	return c.fail(&frame.Error{Code: CloseTooBig, Section: "10.4",
-		Msg: fmt.Sprintf("message is larger than the limit of %d bytes", limit)})
+	return c.fail(overLimit(limit))
+}
+
+func overLimit(limit int64) error {
+	return &frame.Error{Code: CloseTooBig, Section: "10.4",
+		Msg: fmt.Sprintf("message is larger than the limit of %d bytes", limit)}
 }
 
 // payload moves the rest of the open frame into m.
 func (c *Conn) payload(ctx context.Context, m *message) error {
+	if c.rd.in.Compressed() {
+		return c.packedPayload(ctx, m)
+	}
+	if err := c.judgeSize(c.readLimit.Load()); err != nil {
+		return err
+	}
 	for c.rd.in.Left() > 0 {
 		room := m.room(&c.rd, c.readLimit.Load())
 		n, err := c.take(ctx, room)

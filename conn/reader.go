@@ -107,6 +107,9 @@ func (r *messageReader) next(ctx context.Context, p []byte) (int, error) {
 		r.handed = true
 		return n, nil
 	}
+	if rd.in.Compressed() {
+		return r.streamPacked(ctx, p)
+	}
 	return r.stream(ctx, p)
 }
 
@@ -134,15 +137,21 @@ func (r *messageReader) stream(ctx context.Context, p []byte) (int, error) {
 			c.endFragment()
 			return n, nil
 		}
-		whole, err := c.rd.in.End()
-		if err != nil {
-			return 0, c.fail(err)
+		if c.rd.in.Final() {
+			return 0, c.endStream()
 		}
-		if whole {
-			c.messageEnded()
-			return 0, io.EOF
-		}
+		c.endFragment()
 	}
+}
+
+// endStream ends the final frame: io.EOF, unless the message breaks a rule as a
+// whole.
+func (c *Conn) endStream() error {
+	if _, err := c.rd.in.End(); err != nil {
+		return c.fail(err)
+	}
+	c.messageEnded()
+	return io.EOF
 }
 
 // endFragment ends a frame that is read to its last byte and is not the message's

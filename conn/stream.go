@@ -85,12 +85,12 @@ func (s *stream) Write(p []byte) (n int, err error) {
 	ctx := s.writeBy.context()
 	for n < len(p) && err == nil {
 		part := s.part(p[n:])
-		op, bad := s.c.judgeOutgoing(s.t, part)
+		m, bad := s.c.judgeOutgoing(s.t, part)
 		if bad != nil {
 			return n, bad
 		}
 		var committed bool
-		if committed, err = s.c.sendMessage(ctx, op, part); committed {
+		if committed, err = s.c.sendMessage(ctx, m); committed {
 			n += len(part)
 		}
 	}

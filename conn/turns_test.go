@@ -368,12 +368,12 @@ func TestTurnThatComesTooLateGoesOn(t *testing.T) {
 			c.mu.Lock()
 			cancel()
 			mw := w.(*messageWriter)
-			c.commit(mw.op, true, nil)
+			c.commit(&body{op: mw.op}, true)
 			c.endMessage()
 			if !c.wr.message.held {
 				t.Fatal("the turn did not go to the one in line")
 			}
-			c.postLater(frame.Text, []byte("posted"))
+			c.postLater(outgoing{op: frame.Text, p: []byte("posted")}, 6)
 			c.offer()
 			if err := returned(t, "Write", late); !errors.Is(err, context.Canceled) {
 				t.Fatalf("late Write = %v, want %v", err, context.Canceled)

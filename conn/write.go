@@ -27,9 +27,11 @@ type writer struct {
 	err    error // ends every write, once set
 	broken bool  // the socket takes nothing any more
 
-	message turn     // guarded by Conn.mu
-	later   []posted // posted while the message turn was taken
-	laterN  int      // bytes in later
+	deflate *deflater // nil: no compression was agreed on
+
+	message turn       // guarded by Conn.mu
+	later   []outgoing // posted while the message turn was taken
+	laterN  int        // bytes in later
 
 	out    *buffer // nil if empty
 	busy   bool    // the write turn is taken
@@ -42,10 +44,12 @@ type writer struct {
 	idle chan struct{} // the ending waits here until all is sent
 }
 
-// posted is a message of Post that waits for the message turn.
-type posted struct {
-	op frame.Opcode
-	p  []byte
+// outgoing is a message of a caller's, judged.
+type outgoing struct {
+	op       frame.Opcode
+	plain    bool // must not be compressed
+	p        []byte
+	prepared *Prepared // the message in place of the above, if it is not nil
 }
 
 // Write sends one message in one frame. p is the caller's again when Write
@@ -63,21 +67,21 @@ type posted struct {
 //
 // Safe for concurrent use: messages do not mix (RFC 6455, section 5.4).
 func (c *Conn) Write(ctx context.Context, t MessageType, p []byte) error {
-	op, err := c.judgeOutgoing(t, p)
+	m, err := c.judgeOutgoing(t, p)
 	if err != nil {
 		return err
 	}
-	_, err = c.sendMessage(ctx, op, p)
+	_, err = c.sendMessage(ctx, m)
 	return err
 }
 
 // judgeOutgoing refuses what must not be sent.
-func (c *Conn) judgeOutgoing(t MessageType, p []byte) (frame.Opcode, error) {
+func (c *Conn) judgeOutgoing(t MessageType, p []byte) (outgoing, error) {
 	op, err := t.opcode()
 	if err == nil && op == frame.Text && !c.opt.trustText {
 		err = judgeText(p)
 	}
-	return op, err
+	return outgoing{op: op, plain: t.isPlain(), p: p}, err
 }
 
 var errNotText = errors.New("websocket: text to send is not valid UTF-8 (RFC 6455, section 8.1)")
@@ -91,18 +95,25 @@ func judgeText(p []byte) error {
 
 // sendMessage sends a message that has been judged. It reports whether the message
 // was committed, whatever came then.
-func (c *Conn) sendMessage(ctx context.Context, op frame.Opcode, p []byte) (committed bool, err error) {
+func (c *Conn) sendMessage(ctx context.Context, m outgoing) (committed bool, err error) {
 	c.mu.Lock()
 	if err := c.beginMessage(ctx); err != nil {
 		c.offer()
 		return false, err
 	}
-	if len(p) > copyMax {
-		err := c.writeLarge(ctx, op, p)
+	b, packed := c.compose(m)
+	defer putBuffer(packed)
+	if c.wr.err != nil {
+		c.endMessage()
+		c.offer()
+		return false, c.wr.err
+	}
+	if len(b.p) > copyMax {
+		err := c.writeLarge(ctx, &b)
 		return err == nil, err
 	}
 	const final = true
-	c.commit(op, final, p)
+	c.commit(&b, final)
 	c.endMessage()
 	return true, c.flush(ctx)
 }
@@ -118,7 +129,7 @@ func (c *Conn) beginMessage(ctx context.Context) error {
 	}
 	if !c.wr.message.acquire(&c.mu, ctx.Done()) {
 		if !c.wr.message.held {
-			c.commitLater() // the turn came too late, and nobody takes it on
+			c.commitLater(c.wr.deflate) // the turn came too late, and nobody takes it on
 		}
 		return c.unwritten(ctx)
 	}
@@ -140,19 +151,23 @@ func (c *Conn) unwritten(ctx context.Context) error {
 // endMessage frames what was posted meanwhile and gives the message turn back.
 // mu is held; the caller flushes or offers.
 func (c *Conn) endMessage() {
-	c.commitLater()
+	c.commitLater(c.wr.deflate)
 	c.wr.message.release()
 }
 
-// commitLater frames what was posted behind a message that is at its end. mu is
-// held.
-func (c *Conn) commitLater() {
+// commitLater frames what was posted behind a message that is at its end,
+// compressed by d if that is not nil. mu is held, and the message turn if d is not
+// nil.
+func (c *Conn) commitLater(d *deflater) {
 	w := &c.wr
 	if w.err != nil {
 		return
 	}
+	const final = true
 	for _, m := range w.later {
-		c.commit(m.op, true, m.p)
+		b, packed := d.compose(m)
+		c.commit(&b, final)
+		putBuffer(packed)
 	}
 	w.later, w.laterN = nil, 0
 }
@@ -197,15 +212,32 @@ func (w *writer) committed() int {
 // queued is committed and what is posted behind a message.
 func (w *writer) queued() int { return w.committed() + w.laterN }
 
-// commit frames p behind what is committed: it will be sent whole or the
+// commit frames b behind what is committed: it will be sent whole or the
 // connection ends. mu and the message turn are held, and w.err is nil.
-func (c *Conn) commit(op frame.Opcode, final bool, p []byte) {
-	h, err := c.wr.send.Data(op, final, len(p))
+func (c *Conn) commit(b *body, final bool) {
+	h := c.dataHeader(b, final)
+	if b.frame != nil && c.role == Server {
+		c.putFrame(b.frame)
+	} else {
+		c.put(&h, b.p)
+	}
+	c.stats.bytesOut += int64(b.size)
+	c.learn(b)
+}
+
+// dataHeader asks for the header of b. mu and the message turn are held, and w.err
+// is nil.
+func (c *Conn) dataHeader(b *body, final bool) frame.Header {
+	ask := c.wr.send.Data
+	if b.packed {
+		ask = c.wr.send.Packed
+		c.wr.deflate.used = true
+	}
+	h, err := ask(b.op, final, len(b.p))
 	if err != nil {
 		panic("websocket: internal error: data behind a Close")
 	}
-	c.stats.bytesOut += int64(len(p))
-	c.put(&h, p)
+	return h
 }
 
 // commitControl frames a control frame, which may stand between the frames of a
@@ -235,6 +267,14 @@ func (c *Conn) put(h *frame.Header, p []byte) {
 		out.b = append(out.b, p...)
 	}
 	c.wr.out = out
+}
+
+// putFrame appends a frame that was put together before.
+func (c *Conn) putFrame(p []byte) {
+	c.wr.out = reserve(c.wr.out, len(p))
+	c.wr.out.b = append(c.wr.out.b, p...)
+	c.stats.framesOut++
+	c.stats.wireOut += int64(len(p))
 }
 
 // appendMasked copies p behind b and masks the copy: the caller's bytes are never

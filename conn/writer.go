@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 
+	"github.com/tidewire/websocket/deflate"
 	"github.com/tidewire/websocket/frame"
 	"github.com/tidewire/websocket/internal/protocol"
 )
@@ -36,7 +37,11 @@ func (c *Conn) Writer(ctx context.Context, t MessageType) (io.WriteCloser, error
 		return nil, err
 	}
 	c.mu.Unlock()
-	return &messageWriter{c: c, ctx: ctx, op: op, checked: op == frame.Text && !c.opt.trustText}, nil
+	w := &messageWriter{c: c, ctx: ctx, op: op, checked: op == frame.Text && !c.opt.trustText}
+	if !t.isPlain() {
+		w.deflate = c.wr.deflate
+	}
+	return w, nil
 }
 
 // messageWriter holds the message turn from its making to its end.
@@ -48,6 +53,8 @@ type messageWriter struct {
 	text    frame.UTF8 // what the text so far ended with
 	buf     *buffer    // of the next frame, nil if empty
 	begun   bool       // the first frame is sent
+	deflate *deflater  // nil: the message is not compressed
+	parts   bool       // deflate has been given a part of it
 	err     error      // ends every call, once set
 }
 
@@ -112,11 +119,9 @@ func (w *messageWriter) Close() error {
 
 // send commits what has come together as the next frame and flushes it.
 func (w *messageWriter) send(final bool) error {
-	var p []byte
-	if w.buf != nil {
-		p = w.buf.b
-	}
-	committed, err := w.c.sendFragment(w.ctx, w.op, final, p)
+	b, packed := w.compose(final)
+	committed, err := w.c.sendFragment(w.ctx, &b, final)
+	putBuffer(packed)
 	w.drop()
 	w.begun = w.begun || committed
 	switch {
@@ -130,8 +135,37 @@ func (w *messageWriter) send(final bool) error {
 	return w.giveUp(err)
 }
 
+// compose makes the next frame of what has come together. The first one decides
+// whether the message is compressed. The buffer, which may be nil, holds it.
+func (w *messageWriter) compose(final bool) (body, *buffer) {
+	b := body{op: w.op}
+	if w.buf != nil {
+		b.p, b.size = w.buf.b, len(w.buf.b)
+	}
+	d := w.deflate
+	if d == nil || !w.begun && final && !d.wants(false, b.size) {
+		w.deflate = nil
+		return b, nil
+	}
+	packed := getPackBuffer(b.size)
+	border := deflate.More
+	if final {
+		border = deflate.End
+	}
+	packed.b = d.z.AppendPart(packed.b, b.p, border)
+	if !w.begun && len(packed.b) >= b.size {
+		d.z.Undo()
+		putBuffer(packed)
+		w.deflate = nil
+		return b, nil
+	}
+	w.parts = true
+	b.p, b.packed = packed.b, true
+	return b, packed
+}
+
 // sendFragment reports whether the frame was committed, whatever came then.
-func (c *Conn) sendFragment(ctx context.Context, op frame.Opcode, final bool, p []byte) (committed bool, err error) {
+func (c *Conn) sendFragment(ctx context.Context, b *body, final bool) (committed bool, err error) {
 	c.mu.Lock()
 	// No further ahead of the socket than one frame, so that a pong leaves before the
 	// next one (RFC 6455, section 5.5.2).
@@ -139,7 +173,7 @@ func (c *Conn) sendFragment(ctx context.Context, op frame.Opcode, final bool, p 
 		c.offer()
 		return false, err
 	}
-	c.commit(op, final, p)
+	c.commit(b, final)
 	if final {
 		c.endMessage()
 	}
@@ -158,6 +192,9 @@ func (w *messageWriter) giveUp(err error) error {
 	case w.begun:
 		c.giveUpMessage()
 	default:
+		if w.parts {
+			w.deflate.z.Undo()
+		}
 		c.endMessage()
 	}
 	c.offer()

@@ -27,7 +27,7 @@ type Inbound struct {
 	packed    bool         // the open message came with RSV1
 	key       [4]byte      // masking key of the open frame
 	keyPos    uint8        // position in key of the next payload byte
-	text      frame.UTF8   // what the bytes of an open text message ended with
+	text      frame.UTF8   // what the bytes of an open text message, inflated, ended with
 	fragments int32        // frames of the open message so far
 	left      int64        // payload bytes of the open frame still to pass
 }
@@ -165,6 +165,32 @@ func (in *Inbound) Payload(p []byte) error {
 	return nil
 }
 
+// Inflated passes the next bytes that the open message holds once its payload is
+// inflated: in a text message it fails as Payload does. All of them come before the
+// End of the final frame.
+func (in *Inbound) Inflated(p []byte) error {
+	if !in.packed {
+		panic("websocket: internal error: inflated bytes of a plain message")
+	}
+	if in.message != frame.Text {
+		return nil
+	}
+	next, bad := in.text.Next(p)
+	if bad >= 0 {
+		return badText()
+	}
+	in.text = next
+	return nil
+}
+
+// Drop says that nobody gets the open message, so that its text is not judged any
+// more where that takes inflating.
+func (in *Inbound) Drop() {
+	if in.packed {
+		in.text = frame.UTF8{}
+	}
+}
+
 // End closes the open frame, of which no byte may be left. It reports whether
 // that ended a message. A text message must not end inside a code point.
 func (in *Inbound) End() (message bool, err error) {
@@ -177,7 +203,7 @@ func (in *Inbound) End() (message bool, err error) {
 	}
 	// Whole messages are judged, not fragments: a frame may end inside a code
 	// point, the message may not (RFC 6455, sections 5.6 and 8.1).
-	if in.message == frame.Text && !in.packed && !in.text.Complete() {
+	if in.message == frame.Text && !in.text.Complete() {
 		return false, badText()
 	}
 	in.inFrame, in.message, in.packed = false, 0, false

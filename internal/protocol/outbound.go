@@ -42,6 +42,15 @@ func (out *Outbound) Data(op frame.Opcode, final bool, length int) (frame.Header
 	return frame.Header{Fin: final, Opcode: op, Masked: out.Role == Client, Length: int64(length)}, nil
 }
 
+// Packed is Data for a message that is compressed: RSV1 marks its first frame and no
+// other (RFC 7692, section 6).
+func (out *Outbound) Packed(op frame.Opcode, final bool, length int) (frame.Header, error) {
+	first := !out.inside
+	h, err := out.Data(op, final, length)
+	h.RSV1 = first && err == nil
+	return h, err
+}
+
 // Control asks to send a control frame, which may pass between the frames of a
 // message (RFC 6455, section 5.4). A Close is the last frame of all.
 func (out *Outbound) Control(op frame.Opcode, length int) (frame.Header, error) {

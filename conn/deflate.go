@@ -1,0 +1,140 @@
+package conn
+
+import (
+	"github.com/tidewire/websocket/deflate"
+	"github.com/tidewire/websocket/frame"
+)
+
+// deflater compresses what a connection sends. z belongs to the holder of the
+// message turn, who gives Conn.mu back while it works.
+type deflater struct {
+	z         *deflate.Compressor
+	level     deflate.Level
+	bits      int
+	takeover  bool
+	threshold int
+	used      bool // since the last tick; guarded by Conn.mu
+}
+
+// body is what a data frame, or a whole message, sends.
+type body struct {
+	op     frame.Opcode
+	p      []byte // the payload, but for masking
+	size   int    // bytes of the message in it
+	packed bool   // p is compressed
+	frame  []byte // a server's header and p, if they were put together before
+	learn  []byte // what the peer's window gets of it and z has not seen
+}
+
+// agree takes what the handshake agreed on. The peer's direction is as agreed; ours
+// may be less (RFC 7692, section 7.1.2).
+func (c *Conn) agree(p deflate.Params) {
+	k := c.opt.compression
+	if k == nil {
+		k = &Compression{}
+	}
+	ours, theirs, want := p.FromServer(), p.FromClient(), k.Params(c.role).FromServer()
+	if c.role == Client {
+		ours, theirs, want = theirs, ours, k.Params(c.role).FromClient()
+	}
+	ours.WindowBits = min(ours.WindowBits, want.WindowBits)
+	ours.Takeover = ours.Takeover && want.Takeover
+	c.extensions = p.String()
+	c.wr.deflate = &deflater{
+		z:         deflate.NewCompressor(ours.WindowBits, ours.Takeover, k.Level),
+		level:     k.Level,
+		bits:      ours.WindowBits,
+		takeover:  ours.Takeover,
+		threshold: k.threshold(),
+	}
+	c.rd.inflate = &inflater{
+		z:        deflate.NewDecompressor(theirs.WindowBits, theirs.Takeover),
+		takeover: theirs.Takeover,
+		maxRatio: int64(max(k.MaxRatio, 0)),
+	}
+}
+
+// wants reports whether a message is to be compressed. d may be nil.
+func (d *deflater) wants(plain bool, size int) bool {
+	return d != nil && !plain && size >= d.threshold
+}
+
+// pack compresses a message; nil if it would not become smaller. The message turn
+// is held.
+func (d *deflater) pack(p []byte) *buffer {
+	b := getPackBuffer(len(p))
+	b.b = d.z.Append(b.b, p)
+	if len(b.b) < len(p) {
+		return b
+	}
+	d.z.Undo()
+	putBuffer(b)
+	return nil
+}
+
+// getPackBuffer returns room for n bytes compressed: enough in any case, or, for a
+// large message, half as much.
+func getPackBuffer(n int) *buffer {
+	return getBuffer(min(n+n/256+packSlack, max(n/2, bigBuffer)))
+}
+
+// compose makes of a message what is sent of it. The buffer, nil if it is not
+// needed, holds that and is for the caller to give back. The message turn is held.
+// d may be nil.
+func (d *deflater) compose(m outgoing) (body, *buffer) {
+	if m.prepared != nil {
+		return m.prepared.body(d), nil
+	}
+	b := body{op: m.op, p: m.p, size: len(m.p)}
+	if !d.wants(m.plain, len(m.p)) {
+		return b, nil
+	}
+	packed := d.pack(m.p)
+	if packed != nil {
+		b.p, b.packed = packed.b, true
+	}
+	return b, packed
+}
+
+// compose gives mu back while a message is compressed, so that afterwards writing
+// may have ended.
+func (c *Conn) compose(m outgoing) (body, *buffer) {
+	d := c.wr.deflate
+	if !d.wants(m.plain, len(m.p)) {
+		return d.compose(m)
+	}
+	c.mu.Unlock()
+	defer c.mu.Lock()
+	return d.compose(m)
+}
+
+// unsend takes back a message that will not be sent although it was compressed, so
+// that the next one does not refer to it. The message turn is held.
+func (c *Conn) unsend(b *body) {
+	if b.packed && b.frame == nil {
+		c.wr.deflate.z.Undo()
+	}
+}
+
+// learn tells the compressor of a message that is sent and is not its work. The
+// message turn is held.
+func (c *Conn) learn(b *body) {
+	if b.learn != nil {
+		c.wr.deflate.z.Learn(b.learn)
+	}
+}
+
+// restCompressor drops the tables of a compressor that has had nothing to do since
+// the last tick.
+func (c *Conn) restCompressor() {
+	d := c.wr.deflate
+	if d == nil || !d.takeover {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !d.used && !c.wr.message.held {
+		d.z.Idle()
+	}
+	d.used = false
+}
