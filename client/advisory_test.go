@@ -2,12 +2,15 @@ package client
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+
+	"github.com/tidewire/websocket/conn"
 )
 
 // TestAdvisory replays public advisories of other clients, one subtest each.
@@ -19,6 +22,12 @@ func TestAdvisory(t *testing.T) {
 	t.Run("CVE-2020-35678", redirectInjectsNothing)
 	t.Run("CVE-2026-1527", optionsInjectNothing)
 	t.Run("CVE-2018-1002105", refusedUpgradeLeavesNoTunnel)
+	t.Run("CVE-2026-2229", windowBitsOutOfRange)
+	for _, id := range []string{"CVE-2021-32640", "CVE-2020-7662", "CVE-2020-7663"} {
+		t.Run(id, longAgreements)
+	}
+	t.Run("ws-3.3.1", agreementsOfBuiltInNames)
+	t.Run("211fcb3ec", rsv1WithoutAgreement)
 	t.Run("ws 2022-02", func(t *testing.T) { secretsStayHome(t, "ws://other/") })      // another host
 	t.Run("ws 2022-05", func(t *testing.T) { secretsStayHome(t, "ws://h:81/") })       // another port
 	t.Run("ws 2022-07", insecureRedirectIsRefused)                                     // wss to ws
@@ -147,3 +156,69 @@ func insecureRedirectIsRefused(t *testing.T) {
 	mustFail(t, t.Context(), "wss://h/", o, 302, "from wss to ws")
 	w.allClosed()
 }
+
+// Windows that no codec has fail the handshake, and are never asked of ours.
+func windowBitsOutOfRange(t *testing.T) {
+	for _, bits := range []string{"1000", "16", "7", "0", "-1", "256", "4294967304", "18446744073709551624", "1" + strings.Repeat("0", 1000), "NaN", "1e1", "0x8", "8.0"} {
+		for _, side := range []string{"server", "client"} {
+			w, o := answeredWith(t, large, 1<<20, pmd+"; "+side+"_max_window_bits="+bits)
+			if e := mustFail(t, t.Context(), "ws://h/", o, 101, "malformed"); len(e.Error()) > 300 {
+				t.Errorf("the error has %d bytes: %.400v", len(e.Error()), e)
+			}
+			w.allClosed()
+		}
+	}
+}
+
+// Lists that made others look at each byte again and again are judged at once, and their text is not repeated whole.
+func longAgreements(t *testing.T) {
+	const long = 7 << 10 // bytes; the head would be refused above 8 KiB a line
+	for _, list := range []string{
+		pmd + strings.Repeat(" ", long) + "x", pmd + strings.Repeat(" ;", long/2), pmd + `; x="` + strings.Repeat(`\c`, long/2),
+		pmd + `; x="` + strings.Repeat(`\c`, long/2) + `"`, pmd + strings.Repeat("; x", long/3), pmd + strings.Repeat("; server_no_context_takeover", 100),
+		strings.Repeat("x, ", long/3) + pmd, strings.Repeat(pmd+", ", 100),
+	} {
+		w, o := answeredWith(t, large, 1<<20, list)
+		if e := mustFail(t, t.Context(), "ws://h/", o, 101, ""); len(e.Error()) > 700 {
+			t.Errorf("%.40q: the error has %d bytes", list, len(e.Error()))
+		}
+		w.allClosed()
+	}
+	_, o := answeredWith(t, large, 1<<20, strings.Repeat(", ", long/4)+pmd+strings.Repeat(" ", long/4))
+	mustDial(t, t.Context(), "ws://h/", o)
+}
+
+// Names that are properties of every object elsewhere are names like others here: unknown ones.
+func agreementsOfBuiltInNames(t *testing.T) {
+	for _, name := range []string{"constructor", "__proto__", "prototype", "toString", "hasOwnProperty", "valueOf", "nil", "0"} {
+		for _, list := range []string{name, name + "; " + name, pmd + "; " + name, pmd + "; " + name + "=" + name, pmd + ", " + name} {
+			w, o := answeredWith(t, large, 1<<20, list)
+			mustFail(t, t.Context(), "ws://h/", o, 101, "server agrees to ")
+			w.allClosed()
+		}
+	}
+}
+
+// A server that did not agree, or was not asked, must not compress: an RSV1 is a broken rule, 1002.
+//
+// Checklist: P10, X7
+func TestNoAgreementMeansNoCompression(t *testing.T) { rsv1WithoutAgreement(t) }
+
+func rsv1WithoutAgreement(t *testing.T) {
+	for _, options := range []*conn.Options{nil, {Compression: &large}, {Compression: &takeover}} {
+		w := newWorld(t, func(p *peer, _ int) {
+			p.say(switching(p.request().Key, "") + "\xc1\x07" + helloDeflated)
+			p.drain()
+		})
+		o := w.options()
+		o.Conn = options
+		c := mustDial(t, t.Context(), "ws://h/", o)
+		_, m, err := c.Read(t.Context())
+		if e := (*conn.CloseError)(nil); !errors.As(err, &e) || e.Sent != conn.CloseProtocolError {
+			t.Errorf("%+v: Read = %q, %v; want a Close with 1002", options, m, err)
+		}
+	}
+}
+
+// helloDeflated is "Hello" (RFC 7692, section 7.2.3.1).
+const helloDeflated = "\xf2\x48\xcd\xc9\xc9\x07\x00"

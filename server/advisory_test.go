@@ -34,6 +34,14 @@ func TestAdvisory(t *testing.T) {
 	t.Run("CVE-2026-59898", func(t *testing.T) { synctest.Test(t, testDraftsAndForcedUpgrades) })
 	t.Run("CVE-2026-54463", func(t *testing.T) { synctest.Test(t, testDraftsAndForcedUpgrades) })
 	t.Run("CVE-2026-61666", func(t *testing.T) { synctest.Test(t, testMalformedHost) })
+	t.Run("CVE-2026-2229", func(t *testing.T) { synctest.Test(t, testWindowBitsOutOfRange) })
+	for _, id := range []string{"CVE-2021-32640", "CVE-2020-7662", "CVE-2020-7663"} {
+		t.Run(id, func(t *testing.T) { synctest.Test(t, testLongOffers) })
+	}
+	for _, id := range []string{"ws-3.3.1", "CVE-2022-21676", "CVE-2022-41940", "CVE-2023-31125"} {
+		t.Run(id, func(t *testing.T) { synctest.Test(t, testOffersOfBuiltInNames) })
+	}
+	t.Run("211fcb3ec", TestDeclinedMeansNoCompression)
 	t.Run("CVE-2024-23672", testEndedConnectionsAreForgotten)
 	t.Run("slowloris", func(t *testing.T) { synctest.Test(t, testSlowloris) })
 	for _, id := range []string{"CVE-2019-13209", "CVE-2026-22689", "CVE-2026-32815", "CVE-2026-34403", "CVE-2026-42283",

@@ -269,6 +269,7 @@ func TestShutdownSpreads(t *testing.T) {
 				p.gone()
 			}()
 		}
+		synctest.Wait() // the 101 goes out before the connection is made
 		if err := g.Shutdown(t.Context()); err != nil {
 			t.Fatal(err)
 		}
