@@ -48,10 +48,23 @@
 //   - [conn.Conn.Done] and [conn.Conn.Err] tell that it has ended, and why; [IsNormal] and [CloseError] judge it
 //
 // Looking:
-//   - [conn.Conn.Subprotocol], [conn.Conn.RemoteAddr], [conn.Conn.LocalAddr], [conn.Conn.NetConn], [conn.Conn.Stats]
+//   - [conn.Conn.Subprotocol], [conn.Conn.Extensions], [conn.Conn.RemoteAddr], [conn.Conn.LocalAddr],
+//     [conn.Conn.NetConn], [conn.Conn.Stats]
 //
 // [Stream] makes a [net.Conn] of a connection, a byte stream over messages. A [Group] counts a server's connections,
 // caps them and shuts them down.
+//
+// # Compression
+//
+// Messages are compressed (permessage-deflate, RFC 7692) if both sides want it: [Options] has a field Compression for
+// that, which is nil by default. The zero [Compression] compresses every message of 512 bytes or more by itself. With
+// Takeover in it messages refer to those before them and small ones become smaller still, for 12 KiB of memory a
+// connection; a [Group] bounds that memory for all of its connections together, and without a Group nothing does.
+//
+// The length of what is compressed tells whether two texts in it are alike. An attacker who sees lengths on the wire,
+// TLS or not, and can put text of his own beside a secret, in the same message or with Takeover in the same connection,
+// guesses that secret piece by piece (CRIME and BREACH; RFC 7692, section 8). So send a message that holds both with
+// [conn.MessageType.Uncompressed], as in websocket.Text.Uncompressed(), or leave compression off.
 //
 // # What this package refuses to know
 //
