@@ -230,6 +230,48 @@ func ExampleReadJSON() {
 	// Output: 5 <nil>
 }
 
+// Messages that are alike, compressed on both sides. What holds a secret beside a stranger's text is not compressed.
+func Example_compression() {
+	options := &websocket.Options{Compression: &websocket.Compression{
+		Takeover:  true, // messages refer to those before them
+		Threshold: 64,   // bytes: smaller ones are not worth it
+	}}
+	s := httptest.NewServer(websocket.Handler(func(ctx context.Context, c *websocket.Conn, r *http.Request) error {
+		for i := range 3 {
+			tide := fmt.Sprintf(`[{"station":"Cuxhaven","cm":%d,"rising":true},{"station":"Helgoland","cm":%d,"rising":true}]`, 410+i, 287+i)
+			if err := c.Write(ctx, websocket.Text, []byte(tide)); err != nil {
+				return err
+			}
+		}
+		secret := []byte(`{"token":"0123456789abcdef","you searched for":"what a stranger typed"}`)
+		return c.Write(ctx, websocket.Text.Uncompressed(), secret)
+	}, &websocket.ServerOptions{
+		Conn:  options,
+		Group: &websocket.Group{TakeoverMemory: 64 << 20}, // for all connections together
+	}))
+	defer s.Close()
+
+	ctx := context.Background()
+	c, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(s.URL, "http"), &websocket.ClientOptions{Conn: options})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Println(c.Extensions())
+	for m, err := range c.Messages(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s\n", m.Data)
+	}
+	// Output:
+	// permessage-deflate; server_max_window_bits=12; client_max_window_bits=12
+	// [{"station":"Cuxhaven","cm":410,"rising":true},{"station":"Helgoland","cm":287,"rising":true}]
+	// [{"station":"Cuxhaven","cm":411,"rising":true},{"station":"Helgoland","cm":288,"rising":true}]
+	// [{"station":"Cuxhaven","cm":412,"rising":true},{"station":"Helgoland","cm":289,"rising":true}]
+	// {"token":"0123456789abcdef","you searched for":"what a stranger typed"}
+}
+
 // A connection that only sends. Discard reads for it: it answers pings and sees the client go, which ends ctx.
 func Example_push() {
 	s := httptest.NewServer(websocket.Handler(func(ctx context.Context, c *websocket.Conn, r *http.Request) error {

@@ -220,6 +220,7 @@ func TestFrontDoorIsComplete(t *testing.T) {
 		"Conn", "Message", "MessageType", "Text", "Binary", "Prepared", "Prepare", "CloseCode", "CloseError", "IsNormal",
 		"Stats", "Options", "ServerOptions", "ClientOptions", "Group", "Refusal", "HandshakeError",
 		"Upgrade", "Handler", "Dial", "Stream", "ReadJSON", "WriteJSON",
+		"Compression", "CompressionLevel", "FastCompression", "BetterCompression",
 	}
 	for name := range exported(parse(t, "conn", false)) {
 		if strings.HasPrefix(name, "Close") || strings.HasPrefix(name, "Err") {
@@ -231,7 +232,7 @@ func TestFrontDoorIsComplete(t *testing.T) {
 			t.Errorf("%s has no name in the front door", name)
 		}
 	}
-	for _, name := range []string{"New", "Setup", "Role", "Server", "Client", "Wheel", "UpgradeConn"} {
+	for _, name := range []string{"New", "Setup", "Role", "Server", "Client", "Wheel", "UpgradeConn", "Params", "Level"} {
 		if here[name] {
 			t.Errorf("%s has a name in the front door", name)
 		}

@@ -28,6 +28,18 @@ type (
 	ClientOptions = client.Options
 )
 
+// Compression of messages, off by default.
+type (
+	Compression      = conn.Compression
+	CompressionLevel = conn.CompressionLevel
+)
+
+// How hard a connection looks for repetitions.
+const (
+	FastCompression   = conn.FastCompression
+	BetterCompression = conn.BetterCompression
+)
+
 // What a server and a client have beside connections.
 type (
 	Group          = server.Group
