@@ -4,15 +4,25 @@ import (
 	"context"
 
 	"github.com/tidewire/websocket"
+	"github.com/tidewire/websocket/conn"
 )
 
 // maxMessage is the largest message that the suite sends, in bytes.
 const maxMessage = 16 << 20
 
 // Options are the connection options of both endpoints: the defaults, but for
-// messages as large as the suite's largest.
+// messages as large as the suite's largest, and for compression of every message, as
+// much as the suite agrees to.
 func Options() *websocket.Options {
-	return &websocket.Options{ReadLimit: maxMessage}
+	return &websocket.Options{
+		ReadLimit: maxMessage,
+		Compression: &conn.Compression{
+			Takeover:       true,
+			Threshold:      -1,
+			WindowBits:     15,
+			PeerWindowBits: 15,
+		},
+	}
 }
 
 // Echo answers every message of c with itself until the connection ends, and

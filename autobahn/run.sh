@@ -2,12 +2,16 @@
 # Runs the Autobahn suite against our endpoints and compares what it found with
 # expected/*.json:
 #
-#   autobahn/run.sh server|client|all [--tls]
+#   autobahn/run.sh server|client|all [--tls] [--jobs N]
 #
 # "server" is the role under test: the suite's fuzzing client talks to
 # autobahn/server, and its fuzzing server to autobahn/client. --tls does the
 # same over wss, with a certificate made for the run. Reports go to
 # autobahn/reports/{server,client}[-tls].
+#
+# The suite's cases are run in shards, each by a suite and an endpoint of its own,
+# --jobs of them at a time; build/autobahn keeps their logs and reports apart, and
+# the report of a role is put together from them when all are there.
 #
 # The suite comes from its Docker image. Where no Docker engine answers it is
 # installed from PyPI into build/wstest instead, which takes a Python 2.7 (as
@@ -18,79 +22,164 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 image=crossbario/autobahn-testsuite:25.10.1
 work=build/autobahn
 agent=tidewire
-limit=900 # seconds for one role; a role takes about 30 s on two cores
+limit=900 # seconds for one shard; one takes less than a minute if it has a core
 
+# A shard is a name and the suite's patterns for its cases. The groups of
+# permessage-deflate have 18 cases of 1000 messages each and take about equally
+# long; the core is 301 cases that mostly wait.
+shards=("core 1.* 2.* 3.* 4.* 5.* 6.* 7.* 9.* 10.*")
+for group in 12.{1..5} 13.{1..7}; do shards+=("$group $group.*"); done
+
+# The suite's Python keeps a core busy most of the time and then waits for us: one
+# more than there are cores keeps all of them busy.
+jobs=$(($(nproc) + 1))
+
+scheme=ws
+suffix='' # of what belongs to a role: -tls over wss
 children=()
 docker=
 
 main() {
-	local roles=() scheme=ws suffix=''
-	for arg in "$@"; do
-		case $arg in
-		server | client) roles+=("$arg") ;;
+	local roles=()
+	while [ $# -gt 0 ]; do
+		case $1 in
+		server | client) roles+=("$1") ;;
 		all) roles+=(server client) ;;
 		--tls) scheme=wss suffix=-tls ;;
+		--jobs)
+			jobs=${2:-}
+			shift
+			;;
 		*) usage ;;
 		esac
+		shift || usage
 	done
 	[ ${#roles[@]} -gt 0 ] || usage
+	[[ $jobs =~ ^[1-9][0-9]*$ ]] || usage
 
 	trap end_children EXIT
 	mkdir -p "$work" autobahn/reports
 	prepare_suite
 	[ "$scheme" = ws ] || make_certificate
+	go build -o "$work/bin/" ./autobahn/server ./autobahn/client ./autobahn/merge
 	local role
+	for role in "${roles[@]}"; do fresh_folder "$work/$role$suffix"; done
+	run_shards "${roles[@]}"
 	for role in "${roles[@]}"; do
-		go build -o "$work/$role" "./autobahn/$role"
-		fresh_folder "autobahn/reports/$role$suffix"
-		"test_$role" "$scheme" "autobahn/reports/$role$suffix"
-		compare "$role" "$suffix"
+		merge "$role"
+		compare "$role"
 	done
 }
 
 usage() {
-	echo "usage: autobahn/run.sh server|client|all [--tls]" >&2
+	echo "usage: autobahn/run.sh server|client|all [--tls] [--jobs N]" >&2
 	exit 2
 }
 
-# test_server SCHEME OUTDIR lets the suite's fuzzing client loose on our server.
+# run_shards ROLES... runs all shards of all roles, and fails with the first that fails.
+run_shards() {
+	local role shard running=0 port
+	port=$((20000 + RANDOM % 10000))
+	for role in "$@"; do
+		for shard in "${shards[@]}"; do
+			if [ "$running" -eq "$jobs" ]; then
+				wait -n || fail "a shard failed"
+				running=$((running - 1))
+			fi
+			port=$(free_port_above "$port")
+			set -m # a process group of its own, which can be ended whole
+			run_shard "$role" "$port" "$shard" &
+			set +m
+			children+=("-$!")
+			running=$((running + 1))
+		done
+	done
+	while [ "$running" -gt 0 ]; do
+		wait -n || fail "a shard failed"
+		running=$((running - 1))
+	done
+}
+
+# run_shard ROLE PORT SHARD is a process of its own. It leaves its report in
+# build/autobahn/ROLE/NAME/report.
+run_shard() {
+	local role=$1 port=$2 shard start=$SECONDS
+	read -ra shard <<<"$3"
+	local name=${shard[0]} folder=$work/$role$suffix/${shard[0]} cases announced ran
+	cases=$(printf '"%s", ' "${shard[@]:1}")
+	children=()
+	trap end_children EXIT
+
+	mkdir -p "$folder/report"
+	: >"$folder/endpoint.log"
+	"test_$role" "$folder" "$port" "${cases%, }"
+	announced=$(sed -n 's/^Ok, will run \([0-9]*\) test cases.*/\1/p' "$folder/suite.log")
+	ran=$(grep -c '"behavior":' "$folder/report/index.json") ||
+		fail "$role $name was cut off: there is no report" "$folder/suite.log"
+	[ "$ran" = "$announced" ] ||
+		fail "$role $name was cut off: $ran of $announced cases are in its report" "$folder/suite.log"
+	echo "autobahn: $role$suffix $name: $ran cases in $((SECONDS - start)) s"
+}
+
+# test_server FOLDER PORT CASES lets the suite's fuzzing client loose on our server.
 test_server() {
-	local scheme=$1 outdir=$2 url
-	local args=(-addr 127.0.0.1:0)
+	local folder=$1 url
+	local args=(-addr "127.0.0.1:$2")
 	[ "$scheme" = ws ] || args+=(-cert "$work/cert.pem" -key "$work/key.pem")
 
-	"$work/server" "${args[@]}" >"$work/server.log" 2>&1 &
+	"$work/bin/server" "${args[@]}" >"$folder/endpoint.log" 2>&1 &
 	children+=($!)
-	url=$(wait_for_line "$work/server.log" '^listening on \(.*\)$' $!)
-	echo "autobahn: the suite against our server at $url"
+	url=$(wait_for_line "$folder/endpoint.log" '^listening on \(.*\)$' $!)
 
-	sed -e "s#ws://127.0.0.1:9001#$url#" -e "s#autobahn/reports/server#$outdir#" \
-		autobahn/fuzzingclient.json >"$work/fuzzingclient.json"
-	(wstest "$work/wstest-server.log" -m fuzzingclient -s "$work/fuzzingclient.json") ||
-		fail "the suite's client failed" "$work/wstest-server.log"
+	cat >"$folder/suite.json" <<-JSON
+		{
+		  "outdir": "$folder/report",
+		  "servers": [{"agent": "$agent", "url": "$url"}],
+		  "cases": [$3],
+		  "exclude-cases": [],
+		  "exclude-agent-cases": {}
+		}
+	JSON
+	wstest "$folder/suite.log" -m fuzzingclient -s "$folder/suite.json" &
+	children+=($!)
+	wait $! || fail "the suite's client failed" "$folder/suite.log"
 	end_children
 }
 
-# test_client SCHEME OUTDIR runs our client through all cases of the suite's
+# test_client FOLDER PORT CASES runs our client through the cases of the suite's
 # fuzzing server.
 test_client() {
-	local scheme=$1 outdir=$2 url
+	local folder=$1 url=$scheme://127.0.0.1:$2
 	local args=() key='' cert=''
 	if [ "$scheme" = wss ]; then
 		args=(-ca "$work/cert.pem")
 		key=$work/key.pem cert=$work/cert.pem
 	fi
-	url=$scheme://127.0.0.1:$(free_port)
-	echo "autobahn: our client against the suite at $url"
 
-	sed -e "s#ws://127.0.0.1:9001#$url#" -e "s#autobahn/reports/client#$outdir#" \
-		-e "s#\"key\": \"\"#\"key\": \"$key\"#" -e "s#\"cert\": \"\"#\"cert\": \"$cert\"#" \
-		autobahn/fuzzingserver.json >"$work/fuzzingserver.json"
-	wstest "$work/wstest-client.log" -m fuzzingserver -u 0 -s "$work/fuzzingserver.json" &
+	cat >"$folder/suite.json" <<-JSON
+		{
+		  "outdir": "$folder/report",
+		  "url": "$url",
+		  "key": "$key",
+		  "cert": "$cert",
+		  "cases": [$3],
+		  "exclude-cases": [],
+		  "exclude-agent-cases": {}
+		}
+	JSON
+	wstest "$folder/suite.log" -m fuzzingserver -u 0 -s "$folder/suite.json" &
 	children+=($!)
-	timeout "$limit" "$work/client" -url "$url" -agent "$agent" "${args[@]}" ||
-		fail "our client could not finish" "$work/wstest-client.log"
+	timeout --foreground "$limit" "$work/bin/client" -url "$url" -agent "$agent" "${args[@]}" >"$folder/endpoint.log" 2>&1 &
+	children+=($!)
+	wait $! || fail "our client could not finish" "$folder/endpoint.log"
 	end_children
+}
+
+# merge ROLE makes one report of all shards' reports.
+merge() {
+	local to=autobahn/reports/$1$suffix
+	fresh_folder "$to"
+	"$work/bin/merge" -into "$to" "$work/$1$suffix"/*/report || fail "the reports of $1$suffix could not be put together"
 }
 
 # wstest LOG ARGS... becomes the suite's program, in the image or in build/wstest,
@@ -100,11 +189,11 @@ wstest() {
 	local log=$1
 	shift
 	if [ -n "$docker" ]; then
-		exec timeout "$limit" docker run --rm --init --network host -e PYTHONUNBUFFERED=1 \
+		exec timeout --foreground "$limit" docker run --rm --init --network host -e PYTHONUNBUFFERED=1 \
 			-v "$PWD:$PWD" -w "$PWD" "$image" wstest "$@" >"$log" 2>&1
 	fi
 	export PYTHONUNBUFFERED=1 PYTHONUSERBASE=$PWD/build/wstest PYTHONWARNINGS=ignore
-	exec timeout "$limit" build/wstest/bin/wstest "$@" >"$log" 2>&1
+	exec timeout --foreground "$limit" build/wstest/bin/wstest "$@" >"$log" 2>&1
 }
 
 prepare_suite() {
@@ -147,10 +236,10 @@ make_certificate() {
 		fail "no certificate could be made" "$work/generate_cert.log"
 }
 
-# compare holds the fresh report against expected/ROLE.json.
+# compare ROLE holds the fresh report against expected/ROLE.json, which knows every case.
 compare() {
-	AUTOBAHN_REPORTS=required go test ./autobahn -count=1 -run "TestReport/^$1$2\$" ||
-		fail "the report of $1$2 is not what expected/$1.json says"
+	AUTOBAHN_REPORTS=required go test ./autobahn -count=1 -run "TestReport/^$1$suffix\$" ||
+		fail "the report of $1$suffix is not what expected/$1.json says"
 }
 
 fresh_folder() {
@@ -174,21 +263,22 @@ wait_for_line() {
 	fail "no line matched $2" "$1"
 }
 
-# free_port prints a port on which nothing listens.
-free_port() {
-	local port
-	for _ in {1..50}; do
-		port=$((20000 + RANDOM % 10000))
-		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-	done
+# free_port_above PORT prints the first port above PORT on which nothing listens.
+free_port_above() {
+	local port=$1
+	while
+		port=$((port + 1))
+		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null
+	do :; done
 	echo "$port"
 }
 
+# end_children ends processes, and of a shard (-PID) the group.
 end_children() {
 	local pid
 	for pid in ${children[@]+"${children[@]}"}; do
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
+		kill -- "$pid" 2>/dev/null || true
+		wait "${pid#-}" 2>/dev/null || true
 	done
 	children=()
 }
