@@ -2,7 +2,6 @@ package client
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -207,18 +206,15 @@ func TestNoAgreementMeansNoCompression(t *testing.T) { rsv1WithoutAgreement(t) }
 func rsv1WithoutAgreement(t *testing.T) {
 	for _, options := range []*conn.Options{nil, {Compression: &large}, {Compression: &takeover}} {
 		w := newWorld(t, func(p *peer, _ int) {
-			p.say(switching(p.request().Key, "") + "\xc1\x07" + helloDeflated)
+			p.say(switching(p.request().Key, "") + compressed([]byte(helloDeflated)))
 			p.drain()
 		})
 		o := w.options()
 		o.Conn = options
 		c := mustDial(t, t.Context(), "ws://h/", o)
 		_, m, err := c.Read(t.Context())
-		if e := (*conn.CloseError)(nil); !errors.As(err, &e) || e.Sent != conn.CloseProtocolError {
+		if !sentClose(err, conn.CloseProtocolError) {
 			t.Errorf("%+v: Read = %q, %v; want a Close with 1002", options, m, err)
 		}
 	}
 }
-
-// helloDeflated is "Hello" (RFC 7692, section 7.2.3.1).
-const helloDeflated = "\xf2\x48\xcd\xc9\xc9\x07\x00"

@@ -168,7 +168,7 @@ func TestOffersAreAnswered(t *testing.T) {
 	}
 }
 
-func parsed(t *testing.T, list string) []handshake.Extension {
+func parsed(t testing.TB, list string) []handshake.Extension {
 	if list == "" {
 		return nil
 	}
