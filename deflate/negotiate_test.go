@@ -2,6 +2,7 @@ package deflate
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -262,4 +263,46 @@ func FuzzNegotiate(f *testing.F) {
 			t.Errorf("%q, %+v: more to remember than wanted: %+v", list, w, p)
 		}
 	})
+}
+
+// Whatever a server answers to our offers, what the client then does is what the
+// answer says, and within what it demanded and offered.
+func FuzzConfirm(f *testing.F) {
+	for i, bad := range append(badParams, "", "client_max_window_bits") {
+		f.Add(pmd+"; "+bad, uint16(i))
+		f.Add(pmd+"; client_max_window_bits=9; "+bad, uint16(i<<8|i))
+	}
+	f.Add(pmd, uint16(0))
+	f.Add("x, "+pmd, uint16(0))
+	f.Fuzz(func(t *testing.T, list string, want uint16) {
+		answered, err := handshake.ParseExtensions([]string{list})
+		if err != nil {
+			return
+		}
+		first := Params{want&1 != 0, want&2 != 0, int(want >> 2 & 15), int(want >> 6 & 15)}
+		second := Params{want>>10&1 != 0, want>>11&1 != 0, int(want>>12&3) + 12, int(want>>14) + 12}
+		offered := Offer(first, second)
+		p, ok, err := Confirm(offered, answered)
+		named := slices.ContainsFunc(answered, func(e handshake.Extension) bool { return e.Name == pmd })
+		if ok != (named && err == nil) || err != nil && !named || !ok && p != (Params{}) {
+			t.Fatalf("%q: %+v, %t, %v", list, p, ok, err)
+		}
+		if !ok {
+			return
+		}
+		if len(answered) != 1 || !within(p, first) && !within(p, second) {
+			t.Errorf("%q: agreed on %+v, wanted %+v or %+v", list, p, first, second)
+		}
+		if q, ok, err := Confirm(offered, parseList(t, p.String())); !ok || err != nil || q != p {
+			t.Errorf("%q: agreed on %q, which says %+v, %t, %v", list, p, q, ok, err)
+		}
+	})
+}
+
+// within reports whether p keeps to the demands of want. Its hints bind nobody but
+// that a window of the client is not above what was offered.
+func within(p, want Params) bool {
+	return (p.ServerNoContextTakeover || !want.ServerNoContextTakeover) &&
+		p.ServerMaxWindowBits <= windowBits(want.ServerMaxWindowBits) &&
+		(p.ClientMaxWindowBits <= windowBits(want.ClientMaxWindowBits) || p.ClientMaxWindowBits == maxWindowBits)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/tidewire/websocket/client"
 	"github.com/tidewire/websocket/conn"
 	"github.com/tidewire/websocket/conntest"
+	"github.com/tidewire/websocket/deflate"
 	"github.com/tidewire/websocket/handshake"
 	"github.com/tidewire/websocket/internal/wiretest"
 )
@@ -31,6 +32,9 @@ var responses = []string{
 	"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
 	"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
 	"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+	"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\nSec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=12; client_max_window_bits=9\r\n\r\n",
+	"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\nSec-WebSocket-Extensions: , permessage-deflate ;server_no_context_takeover\r\n\r\n",
+	"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\nSec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=1000\r\n\r\n",
 	"HTTP/1.0 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n\r\n",
 	"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 5\r\n\r\nHello",
 	"HTTP/1.1 302 Found\r\nLocation: ws://server.example.com/other\r\nContent-Length: 0\r\n\r\n",
@@ -45,20 +49,24 @@ var responses = []string{
 // Property: whatever a server answers to an opening handshake, and however that is
 // cut, Dial returns a connection or a *HandshakeError that is no context's, at
 // once; the socket of an error is closed; a connection is one that the answer's
-// head agrees to, and what follows the head are its frames.
+// head agrees to, with an extension only if the client's options, chosen by mode,
+// compress; and what follows the head are its frames.
 // Checklist: V14, V17
 func FuzzDial(f *testing.F) {
 	frames := string(conntest.TextFrame("Hello").Append(nil, conn.Server))
+	deflated := string(helloDeflated.Append(nil, conn.Server))
 	for i, r := range responses {
-		f.Add([]byte(r+frames), []byte{byte(20 * i)}, byte(i))
-		f.Add([]byte(r), []byte{byte(i), 0}, byte(0))
+		f.Add([]byte(r+frames), []byte{byte(20 * i)}, byte(i), byte(0))
+		f.Add([]byte(r+frames+deflated), []byte{}, byte(i), byte(1))
+		f.Add([]byte(r+deflated+frames), []byte{}, byte(0), byte(2))
+		f.Add([]byte(r), []byte{byte(i), 0}, byte(0), byte(i))
 	}
-	f.Fuzz(func(t *testing.T, response, cuts []byte, redirects byte) {
-		synctest.Test(t, func(t *testing.T) { dial(t, response, cuts, int(redirects%4)) })
+	f.Fuzz(func(t *testing.T, response, cuts []byte, redirects, mode byte) {
+		synctest.Test(t, func(t *testing.T) { dial(t, response, cuts, int(redirects%4), compressing(mode)) })
 	})
 }
 
-func dial(t *testing.T, response, cuts []byte, redirects int) {
+func dial(t *testing.T, response, cuts []byte, redirects int, o *conn.Options) {
 	start := time.Now()
 	s := &answering{t: t, response: response, cuts: cuts}
 	c, err := client.Dial(context.Background(), "ws://server.example.com/chat", &client.Options{
@@ -66,6 +74,7 @@ func dial(t *testing.T, response, cuts []byte, redirects int) {
 		Proxy:        client.NoProxy,
 		Subprotocols: []string{"chat"},
 		MaxRedirects: redirects,
+		Conn:         o,
 	})
 	var refused *client.HandshakeError
 	switch {
@@ -143,6 +152,10 @@ func (s *answering) behind(t *testing.T, c *conn.Conn) []byte {
 		b = b[n:]
 		if r.Status != 101 {
 			continue // interim
+		}
+		agreed, err := handshake.ParseExtensions(r.Header["Sec-Websocket-Extensions"])
+		if err != nil || len(agreed) > 1 || (len(agreed) == 1) != (c.Extensions() != "") || len(agreed) == 1 && agreed[0].Name != deflate.Name {
+			t.Errorf("Dial agreed to %q, the answer says %v, %v", c.Extensions(), agreed, err)
 		}
 		if p := r.Header["Sec-Websocket-Protocol"]; len(p) > 1 || len(p) == 1 && p[0] != c.Subprotocol() {
 			t.Errorf("the subprotocol is %q, the answer says %q", c.Subprotocol(), p)

@@ -19,6 +19,7 @@
 //	./deflate            FuzzDecompressor     the bytes and the verdict of compress/flate, under any cut
 //	./deflate            FuzzMatchEnd         a match ends where its plain twin says
 //	./deflate            FuzzNegotiate        what a server answers to any offer, the client accepts
+//	./deflate            FuzzConfirm          what a client accepts of any answer is within its offers
 //	./fuzz               FuzzStream           any cut and any reading method, the same messages and the same end
 //	./fuzz               FuzzServerBytes      any bytes end in a documented error; what we say is legal
 //	./fuzz               FuzzClientBytes      any bytes end in a documented error; what we say is legal

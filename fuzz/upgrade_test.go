@@ -17,6 +17,7 @@ import (
 
 	"github.com/tidewire/websocket/conn"
 	"github.com/tidewire/websocket/conntest"
+	"github.com/tidewire/websocket/frame"
 	"github.com/tidewire/websocket/handshake"
 	"github.com/tidewire/websocket/internal/wiretest"
 	"github.com/tidewire/websocket/server"
@@ -48,6 +49,9 @@ var requests = []string{
 	strings.Replace(goodRequest, "Origin: ", "Content-Length: 5\r\nOrigin: ", 1),
 	strings.Replace(goodRequest, "Origin: ", "Transfer-Encoding: chunked\r\nOrigin: ", 1),
 	strings.Replace(goodRequest, "Origin: ", "Sec-WebSocket-Extensions: permessage-deflate; a=\"b\\\"\"\r\nOrigin: ", 1),
+	strings.Replace(goodRequest, "Origin: ", "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=1000\r\n"+
+		"Sec-WebSocket-Extensions: , permessage-deflate; client_max_window_bits;server_max_window_bits=\"1\\0\"\r\nOrigin: ", 1),
+	strings.Replace(goodRequest, "Origin: ", "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nOrigin: ", 1),
 	strings.Replace(goodRequest, "chat, superchat", "chat,, \"x\"", 1),
 	strings.Replace(goodRequest, "server.example.com", "[::1", 1),
 	strings.ReplaceAll(goodRequest, "\r\n", "\n"),
@@ -61,6 +65,7 @@ type answer struct {
 	status   int
 	accept   []string
 	protocol []string
+	agreed   []string // extensions
 	got      []message
 	err      error // of the upgrade
 }
@@ -69,23 +74,27 @@ type answer struct {
 // and however they are cut: UpgradeConn answers with one complete HTTP response, or
 // nothing if the client went before; the response is 101 exactly if there is a
 // connection, and then Upgrade on net/http accepts the same bytes with the same
-// answer and delivers the same messages from behind them.
+// answer and delivers the same messages from behind them, compressed ones too if the
+// server's options, chosen by mode, agree to that.
 // Checklist: S15, S19
 func FuzzUpgrade(f *testing.F) {
-	frames := string(conntest.TextFrame("Hello").Append(nil, conn.Client))
+	frames := string(helloDeflated.Append(conntest.TextFrame("Hello").Append(nil, conn.Client), conn.Client))
 	for i, r := range requests {
-		f.Add([]byte(r+frames), []byte{byte(40 * i)})
-		f.Add([]byte(r), []byte{0, byte(i), 255})
+		f.Add([]byte(r+frames), []byte{byte(40 * i)}, byte(i))
+		f.Add([]byte(r+frames), []byte{}, byte(i+1))
+		f.Add([]byte(r), []byte{0, byte(i), 255}, byte(0))
 	}
-	f.Fuzz(func(t *testing.T, request, cuts []byte) {
+	f.Fuzz(func(t *testing.T, request, cuts []byte, mode byte) {
 		synctest.Test(t, func(t *testing.T) {
 			start := time.Now()
-			raw := upgradeConn(t, request, cuts)
+			o := &server.Options{Subprotocols: []string{"superchat", "chat"}, Conn: compressing(mode)}
+			raw := upgradeConn(t, o, request, cuts)
 			if raw.status != http.StatusSwitchingProtocols {
 				return
 			}
-			std := upgradeHTTP(t, request, cuts)
-			if !slices.Equal(raw.accept, std.accept) || !slices.Equal(raw.protocol, std.protocol) || !slices.Equal(raw.got, std.got) || std.status != raw.status {
+			std := upgradeHTTP(t, o, request, cuts)
+			if !slices.Equal(raw.accept, std.accept) || !slices.Equal(raw.protocol, std.protocol) || !slices.Equal(raw.agreed, std.agreed) ||
+				!slices.Equal(raw.got, std.got) || std.status != raw.status {
 				t.Errorf("%q\nwithout net/http: %v\nwith:             %v", request, raw, std)
 			}
 			if waited := time.Since(start); waited > 0 {
@@ -95,7 +104,19 @@ func FuzzUpgrade(f *testing.F) {
 	})
 }
 
-var upgradeOptions = &server.Options{Subprotocols: []string{"superchat", "chat"}}
+// compressing chooses options of a connection: none that compress, or one of two that do.
+func compressing(mode byte) *conn.Options {
+	switch mode % 3 {
+	case 1:
+		return &conn.Options{Compression: &conn.Compression{}}
+	case 2:
+		return &conn.Options{Compression: &conn.Compression{Takeover: true}}
+	}
+	return nil
+}
+
+// helloDeflated is "Hello" (RFC 7692, section 7.2.3.1).
+var helloDeflated = conntest.Frame{Header: frame.Header{Fin: true, RSV1: true, Opcode: frame.Text}, Payload: []byte("\xf2\x48\xcd\xc9\xc9\x07\x00")}
 
 // clientOf returns the client's end, which has sent everything.
 func clientOf(request, cuts []byte) (client *wiretest.Conn, nc net.Conn) {
@@ -106,9 +127,9 @@ func clientOf(request, cuts []byte) (client *wiretest.Conn, nc net.Conn) {
 	return a, wiretest.Split(b, pieces(cuts))
 }
 
-func upgradeConn(t *testing.T, request, cuts []byte) (got answer) {
+func upgradeConn(t *testing.T, o *server.Options, request, cuts []byte) (got answer) {
 	a, nc := clientOf(request, cuts)
-	c, r, err := server.UpgradeConn(nc, upgradeOptions)
+	c, r, err := server.UpgradeConn(nc, o)
 	got.err = err
 	if (c == nil) != (err != nil) || (err == nil && r == nil) {
 		t.Fatalf("UpgradeConn: got %v, %v, %v", c, r, err)
@@ -143,6 +164,7 @@ func (got *answer) read(t *testing.T, nc net.Conn) {
 	}
 	got.status = resp.StatusCode
 	got.accept, got.protocol = resp.Header["Sec-Websocket-Accept"], resp.Header["Sec-Websocket-Protocol"]
+	got.agreed = resp.Header["Sec-Websocket-Extensions"]
 	if got.status == 101 {
 		behind, _ := io.ReadAll(br)
 		const whole = true
@@ -158,7 +180,7 @@ func (got *answer) read(t *testing.T, nc net.Conn) {
 }
 
 // upgradeHTTP is upgradeConn on net/http.
-func upgradeHTTP(t *testing.T, request, cuts []byte) (got answer) {
+func upgradeHTTP(t *testing.T, o *server.Options, request, cuts []byte) (got answer) {
 	a, nc := clientOf(request, cuts)
 	got.err = errors.New("the handler was not called")
 	over := make(chan struct{})
@@ -166,7 +188,7 @@ func upgradeHTTP(t *testing.T, request, cuts []byte) (got answer) {
 	l.nc <- nc
 	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var c *conn.Conn
-		if c, got.err = server.Upgrade(w, r, upgradeOptions); got.err == nil {
+		if c, got.err = server.Upgrade(w, r, o); got.err == nil {
 			got.got, _ = readAll(context.Background(), c, byRead)
 			<-c.Done()
 		}
@@ -180,7 +202,8 @@ func upgradeHTTP(t *testing.T, request, cuts []byte) (got answer) {
 }
 
 func (got answer) String() string {
-	return fmt.Sprintf("status %d, accept %q, protocol %q, messages %v; %v", got.status, got.accept, got.protocol, got.got, got.err)
+	return fmt.Sprintf("status %d, accept %q, protocol %q, extensions %q, messages %v; %v",
+		got.status, got.accept, got.protocol, got.agreed, got.got, got.err)
 }
 
 // oneConn is a listener for one connection.

@@ -6,12 +6,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/tidewire/websocket/conn"
+	"github.com/tidewire/websocket/deflate"
 	"github.com/tidewire/websocket/frame"
 	"github.com/tidewire/websocket/handshake"
 	"github.com/tidewire/websocket/internal/wiretest"
@@ -335,12 +337,17 @@ func TestSocketWithoutAddressOrHalfClose(t *testing.T) {
 }
 
 // One property: whatever a client sends, it gets a 101, a whole refusal, or the end of the stream, in finite time, and
-// the socket is closed unless there is a connection.
+// the socket is closed unless there is a connection. What a 101 says of extensions is an answer to what was offered, and
+// nothing without Compression; its memory goes back at the end. The upper two bits of piece choose the options.
 func FuzzUpgradeConn(f *testing.F) {
 	f.Add([]byte(request()), uint8(0))
 	f.Add([]byte(request("Origin: http://example.com", "Sec-WebSocket-Protocol: chat")), uint8(7))
 	for _, test := range refusals {
 		f.Add([]byte(test.request), uint8(1))
+	}
+	f.Add([]byte(strings.Replace(request(), "/chat", `//a%2Fb"`, 1)), uint8(7)) // net/url writes the quote as %22
+	for i, bad := range badOffers {
+		f.Add([]byte(request(offers(pmd+"; "+bad, browserOffer)...)+compressed([]byte(helloDeflated))), uint8(i<<6|63))
 	}
 	f.Fuzz(func(t *testing.T, in []byte, piece uint8) {
 		synctest.Test(t, func(t *testing.T) {
@@ -348,16 +355,29 @@ func FuzzUpgradeConn(f *testing.F) {
 			client.Write(in)
 			client.CloseWrite()
 			o := &Options{Authorize: func(r *http.Request, h http.Header) error {
-				if r.URL.RequestURI() != r.RequestURI {
-					t.Errorf("URL %q of target %q", r.URL.RequestURI(), r.RequestURI)
+				if want, err := url.ParseRequestURI(r.RequestURI); err != nil || r.URL.RequestURI() != want.RequestURI() || r.URL.Path != want.Path {
+					t.Errorf("URL %q of target %q; net/http has %q, %v", r.URL, r.RequestURI, want, err)
 				}
 				return nil
 			}}
-			c, _, err := UpgradeConn(wiretest.Split(server, wiretest.Fixed(int(piece))), o)
+			var g Group
+			if mode := piece >> 6; mode > 0 {
+				o.Conn, o.Group = &conn.Options{Compression: &conn.Compression{Takeover: mode > 1}}, &g
+				g.TakeoverMemory = int64(mode-2)*perConn + 1 // one connection fits with mode 3
+			}
+			c, r, err := UpgradeConn(wiretest.Split(server, wiretest.Fixed(int(piece&63))), o)
 			p := newPeer(t, client)
 			if err == nil {
-				p.head()
+				answer := extensions(t, p.head())
+				if _, ok, err := deflate.Confirm(r.Extensions, parsed(t, answer)); err != nil || ok != (answer != "") || ok && o.Conn == nil {
+					t.Errorf("%v is answered with %q: %t, %v", r.Extensions, answer, ok, err)
+				}
+				c.Discard(t.Context())
 				c.CloseNow()
+				synctest.Wait()
+				if got := g.reserved(); got != 0 {
+					t.Errorf("%d bytes are reserved behind the end", got)
+				}
 				return
 			}
 			if broken := (*handshake.Error)(nil); errors.As(err, &broken) {
