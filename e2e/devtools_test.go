@@ -64,7 +64,10 @@ func startChromium(t *testing.T) *devTools {
 
 	url := lineAfter(t, stderr, "DevTools listening on ")
 	go io.Copy(io.Discard, stderr)
-	c, err := websocket.Dial(bounded(t), url, &websocket.ClientOptions{Conn: &websocket.Options{ReadLimit: 16 << 20}})
+	c, err := websocket.Dial(bounded(t), url, &websocket.ClientOptions{Conn: &websocket.Options{
+		ReadLimit:   16 << 20,
+		Compression: &websocket.Compression{Takeover: true, Threshold: -1},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,28 +55,14 @@ func letters(n int) []byte { return bytes.Repeat([]byte("abcdefgh"), n/8) }
 func TestMessagesFromPeer(t *testing.T) {
 	everySide(t, func(t *testing.T, s side) {
 		c, p, _ := s.connect(t)
-		for _, m := range messages {
-			p.tell(command{Do: "send", Type: m.mtype.String(), Parts: m.parts})
-			mt, got, err := c.Read(bounded(t))
-			if want := bytes.Join(m.parts, nil); err != nil || mt != m.mtype || !bytes.Equal(got, want) {
-				t.Fatalf("%s: got %v of %d bytes, error %v; want %v of %d bytes", m.name, mt, len(got), err, m.mtype, len(want))
-			}
-		}
+		fromPeer(t, c, p, messages)
 	})
 }
 
 func TestMessagesToPeer(t *testing.T) {
 	everySide(t, func(t *testing.T, s side) {
 		c, p, _ := s.connect(t)
-		for _, m := range messages {
-			if err := send(bounded(t), c, m); err != nil {
-				t.Fatalf("%s: %v", m.name, err)
-			}
-			got := p.expect("message")
-			if want := bytes.Join(m.parts, nil); got.Type != m.mtype.String() || !bytes.Equal(got.Data, want) {
-				t.Fatalf("%s: peer got %s of %d bytes, want %v of %d bytes", m.name, got.Type, len(got.Data), m.mtype, len(want))
-			}
-		}
+		toPeer(t, c, p, messages)
 	})
 }
 

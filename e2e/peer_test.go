@@ -28,6 +28,15 @@ type setup struct {
 	Origin       string   `json:"origin"`
 	Subprotocols []string `json:"subprotocols"`
 	Refuse       int      `json:"refuse"` // a server answers handshakes with this status
+	Deflate      *deflate `json:"deflate"`
+}
+
+// deflate is how a peer compresses, if it is to. 0 bits leave the matter to us.
+type deflate struct {
+	ServerNoContextTakeover bool `json:"server_no_context_takeover"`
+	ClientNoContextTakeover bool `json:"client_no_context_takeover"`
+	ServerMaxWindowBits     int  `json:"server_max_window_bits"`
+	ClientMaxWindowBits     int  `json:"client_max_window_bits"`
 }
 
 // command is what a peer is told to do, a line each on its standard input.
@@ -44,6 +53,7 @@ type event struct {
 	Event       string              `json:"event"` // listening, open, refused, message, pong or close
 	Port        int                 `json:"port"`
 	Subprotocol string              `json:"subprotocol"`
+	Extensions  string              `json:"extensions"` // of the response
 	Status      int                 `json:"status"`
 	Type        string              `json:"type"`
 	Data        []byte              `json:"data"`
@@ -162,17 +172,20 @@ func (p *peer) expect(kind string) event {
 	panic("unreachable")
 }
 
-// side is one way to be connected: the peer's language and role.
+// side is one way to be connected: the peer's language and role, and whether we and
+// it compress.
 type side struct {
-	language language
-	peerRole string
+	language    language
+	peerRole    string
+	compression *websocket.Compression
+	deflate     *deflate
 }
 
 // everySide runs a scenario against every language in both roles.
 func everySide(t *testing.T, scenario func(t *testing.T, s side)) {
 	for _, l := range languages {
 		for _, role := range []string{"client", "server"} {
-			t.Run(l.name+" "+role, func(t *testing.T) { scenario(t, side{l, role}) })
+			t.Run(l.name+" "+role, func(t *testing.T) { scenario(t, side{language: l, peerRole: role}) })
 		}
 	}
 }
@@ -183,9 +196,9 @@ func (s side) connect(t *testing.T, subprotocols ...string) (*websocket.Conn, *p
 	if s.peerRole == "client" {
 		return s.accept(t, subprotocols)
 	}
-	p := s.language.start(t, setup{Role: "server", Subprotocols: subprotocols})
+	p := s.language.start(t, setup{Role: "server", Subprotocols: subprotocols, Deflate: s.deflate})
 	url := fmt.Sprintf("ws://127.0.0.1:%d/", p.expect("listening").Port)
-	c, err := websocket.Dial(t.Context(), url, &websocket.ClientOptions{Subprotocols: subprotocols})
+	c, err := websocket.Dial(t.Context(), url, &websocket.ClientOptions{Subprotocols: subprotocols, Conn: s.options()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,19 +211,21 @@ func (s side) accept(t *testing.T, subprotocols []string) (*websocket.Conn, *pee
 	t.Helper()
 	conns := make(chan *websocket.Conn, 1)
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		c, err := websocket.Upgrade(w, r, &websocket.ServerOptions{Subprotocols: subprotocols})
+		c, err := websocket.Upgrade(w, r, &websocket.ServerOptions{Subprotocols: subprotocols, Conn: s.options()})
 		if err != nil {
 			t.Errorf("Upgrade: %v", err)
 			return
 		}
 		conns <- c
 	})
-	p := s.language.start(t, setup{Role: "client", URL: url, Subprotocols: subprotocols})
+	p := s.language.start(t, setup{Role: "client", URL: url, Subprotocols: subprotocols, Deflate: s.deflate})
 	open := p.expect("open")
 	c := <-conns
 	t.Cleanup(func() { c.CloseNow() })
 	return c, p, open
 }
+
+func (s side) options() *websocket.Options { return &websocket.Options{Compression: s.compression} }
 
 // serve runs a server until the test ends and returns its ws URL.
 func serve(t *testing.T, h http.HandlerFunc) string {

@@ -11,12 +11,17 @@ if (setup.role === "client") connect();
 else listen();
 
 function connect() {
-  const ws = new WebSocket(setup.url, setup.subprotocols, { origin: setup.origin || undefined });
+  const ws = new WebSocket(setup.url, setup.subprotocols, {
+    origin: setup.origin || undefined,
+    perMessageDeflate: deflate(),
+  });
+  let response;
+  ws.on("upgrade", r => response = r);
   ws.on("unexpected-response", (request, response) => {
     say({ event: "refused", status: response.statusCode });
     process.exit();
   });
-  ws.on("open", () => serve(ws));
+  ws.on("open", () => serve(ws, response.headers["sec-websocket-extensions"]));
 }
 
 function listen() {
@@ -25,13 +30,31 @@ function listen() {
     port: 0,
     handleProtocols: offered => setup.subprotocols.find(p => offered.has(p)) ?? false,
     verifyClient: (info, done) => setup.refuse ? done(false, setup.refuse) : done(true),
+    perMessageDeflate: deflate(),
+  });
+  let extensions;
+  server.on("headers", lines => {
+    const name = "Sec-WebSocket-Extensions: ";
+    extensions = lines.find(line => line.startsWith(name))?.slice(name.length);
   });
   server.on("listening", () => say({ event: "listening", port: server.address().port }));
-  server.on("connection", serve);
+  server.on("connection", ws => serve(ws, extensions));
 }
 
-function serve(ws) {
-  say({ event: "open", subprotocol: ws.protocol });
+// deflate is what ws takes for perMessageDeflate. It compresses every message then.
+function deflate() {
+  const d = setup.deflate;
+  return d !== null && {
+    serverNoContextTakeover: d.server_no_context_takeover || undefined,
+    clientNoContextTakeover: d.client_no_context_takeover || undefined,
+    serverMaxWindowBits: d.server_max_window_bits || undefined,
+    clientMaxWindowBits: d.client_max_window_bits || undefined,
+    threshold: 0,
+  };
+}
+
+function serve(ws, extensions = "") {
+  say({ event: "open", subprotocol: ws.protocol, extensions });
   ws.on("message", (data, binary) =>
     say({ event: "message", type: binary ? "binary" : "text", data: data.toString("base64") }));
   ws.on("pong", () => say({ event: "pong" }));

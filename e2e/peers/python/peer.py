@@ -13,6 +13,10 @@ import traceback
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.extensions.permessage_deflate import (
+    ClientPerMessageDeflateFactory,
+    ServerPerMessageDeflateFactory,
+)
 
 SETUP = json.loads(sys.argv[1])
 LINE_LIMIT = 16 << 20  # bytes: a message of a few MiB in base64
@@ -22,12 +26,27 @@ def say(event, **fields):
     print(json.dumps({"event": event, **fields}), flush=True)
 
 
+def extensions(factory, any_client_window):
+    """What websockets takes for extensions. It compresses every message then."""
+    d = SETUP["deflate"]
+    return d and [
+        factory(
+            server_no_context_takeover=d["server_no_context_takeover"],
+            client_no_context_takeover=d["client_no_context_takeover"],
+            server_max_window_bits=d["server_max_window_bits"] or None,
+            client_max_window_bits=d["client_max_window_bits"] or any_client_window,
+        )
+    ]
+
+
 async def client():
     try:
         ws = await connect(
             SETUP["url"],
             subprotocols=SETUP["subprotocols"] or None,
             origin=SETUP["origin"] or None,
+            compression=None,
+            extensions=extensions(ClientPerMessageDeflateFactory, True),
             max_size=None,
             ping_interval=None,
             proxy=None,
@@ -55,6 +74,8 @@ async def server():
         0,
         subprotocols=SETUP["subprotocols"] or None,
         process_request=admit,
+        compression=None,
+        extensions=extensions(ServerPerMessageDeflateFactory, None),
         max_size=None,
         ping_interval=None,
     ) as listener:
@@ -63,7 +84,8 @@ async def server():
 
 
 async def talk(ws):
-    say("open", subprotocol=ws.subprotocol or "")
+    agreed = ws.response.headers.get("Sec-WebSocket-Extensions", "")
+    say("open", subprotocol=ws.subprotocol or "", extensions=agreed)
     commands = asyncio.create_task(obey(ws))
     commands.add_done_callback(no_more_commands)
     try:
