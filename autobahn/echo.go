@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/tidewire/websocket"
-	"github.com/tidewire/websocket/conn"
 )
 
 // maxMessage is the largest message that the suite sends, in bytes.
@@ -16,7 +15,7 @@ const maxMessage = 16 << 20
 func Options() *websocket.Options {
 	return &websocket.Options{
 		ReadLimit: maxMessage,
-		Compression: &conn.Compression{
+		Compression: &websocket.Compression{
 			Takeover:       true,
 			Threshold:      -1,
 			WindowBits:     15,
