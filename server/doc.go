@@ -7,6 +7,10 @@
 //
 // A browser's page from another origin is refused unless [Options.Origins] names it (RFC 6455, section 10.2).
 //
+// With Compression in its [conn.Options] a server agrees to permessage-deflate (RFC 7692) with the clients that offer it.
+// What connections then remember from message to message has a bound for a whole Group, [Group.TakeoverMemory], and
+// none without a Group.
+//
 // An [http.Server] has no deadline of its own on the head of a request: set its ReadHeaderTimeout, or each half request
 // holds a connection for ever. Its MaxHeaderBytes is 1 MiB if it is not set; 32 KiB are plenty for a handshake.
 //
