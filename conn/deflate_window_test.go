@@ -29,9 +29,11 @@ type sentMessage struct {
 type outbox struct {
 	t    testing.TB
 	far  *wiretest.Conn
-	role Role   // of the sender
-	in   []byte // arrived and not parsed
-	all  int    // bytes that have come
+	role Role // of the sender
+
+	in    []byte        // arrived, and no whole message
+	ready []sentMessage // arrived, and not asked for
+	all   int           // bytes that have come
 }
 
 // sender returns a connection that has agreed on p, and what it sends. The stream
@@ -48,21 +50,20 @@ func sender(t testing.TB, role Role, p deflate.Params, o *Options) (*Conn, *outb
 // of RFC 6455, section 5, and of RFC 7692, section 6.
 func (o *outbox) messages(n int) []sentMessage {
 	o.t.Helper()
-	for buf := make([]byte, 64<<10); ; {
-		ms, rest, err := parseMessages(o.role, o.in)
-		if len(ms) > n || err != nil {
-			o.t.Fatalf("%d messages came, want %d, %v", len(ms), n, err)
-		}
-		if len(ms) == n {
-			o.in = rest
-			return ms
-		}
+	for buf := make([]byte, 64<<10); len(o.ready) < n; {
 		k, err := o.far.Read(buf)
 		if err != nil {
-			o.t.Fatalf("%d messages came, want %d, then %v", len(ms), n, err)
+			o.t.Fatalf("%d messages came, want %d, then %v", len(o.ready), n, err)
 		}
-		o.in, o.all = append(o.in, buf[:k]...), o.all+k
+		ms, rest, err := parseMessages(o.role, append(o.in, buf[:k]...))
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		o.ready, o.in, o.all = append(o.ready, ms...), rest, o.all+k
 	}
+	ms := o.ready[:n]
+	o.ready = o.ready[n:]
+	return ms
 }
 
 // message waits for the next one.
