@@ -26,16 +26,28 @@ func neutral(h history, messages [][]byte) contestant {
 	return stdCompressor(6, h, messages)
 }
 
-// readLimit is the default of a connection: the output is bounded while it appears.
-const readLimit = 1 << 20
+const (
+	readLimit = 1 << 20  // the default of a connection: the output is bounded while it appears
+	gatherMax = 16 << 10 // that much of a payload comes together before a connection inflates it
+)
 
-// ourInflater does what a connection does with a payload that came in one frame.
+// ourInflater does what a connection does with a payload: what is larger than gatherMax is
+// inflated piece by piece, as it arrives.
 func ourInflater(h history, payloads [][]byte) contestant {
 	d := deflate.NewDecompressor(h.bits, h.takeover)
 	var msg []byte
 	return contestant{name: ours, over: ours, do: func(i int) (_ []byte, err error) {
-		const whole = true
-		msg, err = d.Append(msg[:0], payloads[i], whole, readLimit)
+		p := payloads[i]
+		msg = msg[:0]
+		for len(p) > gatherMax && err == nil {
+			msg, err = d.Append(msg, p[:gatherMax], false, readLimit)
+			p = p[gatherMax:]
+		}
+		if err != nil {
+			return nil, err
+		}
+		const last = true
+		msg, err = d.Append(msg, p, last, readLimit)
 		return msg, err
 	}}
 }
