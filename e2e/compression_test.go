@@ -56,6 +56,8 @@ var agreements = []struct {
 	},
 }
 
+// Checklist: P3, P4, P5, P6
+
 // TestCompression has both ends send everything under every agreement.
 func TestCompression(t *testing.T) {
 	everySide(t, func(t *testing.T, s side) {
@@ -162,6 +164,8 @@ func isCompressed(t *testing.T, s websocket.Stats) {
 		t.Errorf("our messages: %d bytes went out as %d on the wire", s.BytesOut, s.WireOut)
 	}
 }
+
+// Checklist: P10, X7
 
 // TestPeerWithoutCompression declines or does not offer.
 func TestPeerWithoutCompression(t *testing.T) {
