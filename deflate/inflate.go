@@ -2,6 +2,7 @@ package deflate
 
 import (
 	"encoding/binary"
+	"math"
 	"sync"
 )
 
@@ -36,6 +37,7 @@ type inflater struct {
 	codes      *codes // of the block: own or fixed
 	windowBits int
 
+	base   int
 	header headerState
 	own    codes
 	pad    [tailMax + tailZeros]byte
@@ -66,8 +68,9 @@ const (
 )
 
 const (
-	fastInput = 32           // bytes that the fast loop wants to see ahead: four loads of 8
-	fastRoom  = 258 + 3 + 27 // and the room: three literals, the longest match, and what copying in sixteens writes behind it
+	fastInput = 32       // bytes that the fast loop wants to see ahead of a turn, which reads three times 8
+	fastRoom  = 258 + 30 // and the room: the longest match, and what copying in sixteens writes behind it
+	fastMost  = 1 << 20  // bytes that it reads at once: positions are in bits
 	tailMax   = 64
 	tailZeros = 8 + fastInput
 )
@@ -134,14 +137,20 @@ func (z *inflater) run(h *ring, out []byte, op, base int, tight bool) (int, outc
 // would be read as data by a message that was cut off there. See storedLength.
 func (z *inflater) toTail() {
 	z.trim()
-	n := copy(z.pad[:tailMax], z.in[z.pos:z.size])
+	held := z.held()
+	binary.LittleEndian.PutUint64(z.pad[:], z.hold<<(-z.count&7))
+	n := held + copy(z.pad[held:tailMax], z.in[z.pos:z.size])
 	clear(z.pad[n : n+tailZeros])
-	z.in, z.pos, z.size, z.tail = z.pad[:n+tailZeros], 0, n, true
+	z.in, z.pos, z.size, z.tail = z.pad[:n+tailZeros], held, n, true
 }
 
 // left is how many bits of input there are: less than none if zeros behind the
 // end were taken for some.
 func (z *inflater) left() int { return 8*(z.size-z.pos) + int(z.count) }
+
+// held is how many bytes hold has bits of. Without those of another piece of input
+// they are the ones before pos.
+func (z *inflater) held() int { return int(z.count+7) / 8 }
 
 // trim clears the bits of hold that do not count.
 func (z *inflater) trim() { z.hold &= 1<<(z.count&63) - 1 }
@@ -262,8 +271,14 @@ func (z *inflater) symbols(h *ring, out []byte, op, base int, tight bool) (_ int
 	if op, o = z.copyMatch(h, out, op, base); o != goOn {
 		return op, o
 	}
-	if len(z.in)-z.pos >= fastInput && len(out)-op >= fastRoom {
-		if op, o = z.fast(h, out, op, base); o != goOn || z.step != stepSymbols {
+	for len(z.in)-z.pos >= fastInput && len(out)-op >= fastRoom {
+		if z.pos < z.held() {
+			// The first symbols are of two pieces of input.
+			op, o = z.careful(h, out, op, base, 0)
+		} else {
+			op, o = z.fast(h, out, op, base)
+		}
+		if o != goOn || z.step != stepSymbols {
 			return op, o
 		}
 	}
@@ -273,5 +288,5 @@ func (z *inflater) symbols(h *ring, out []byte, op, base int, tight bool) (_ int
 	case z.end && !z.tail && len(z.in)-z.pos < fastInput:
 		return op, needInput // the tail is for the fast loop too
 	}
-	return z.careful(h, out, op, base)
+	return z.careful(h, out, op, base, math.MaxInt)
 }

@@ -1,9 +1,10 @@
 package deflate
 
 // careful reads symbols one by one, to the last bit of input that makes a whole
-// symbol and the last byte of room. It is the plain twin of fast, for the edges.
-func (z *inflater) careful(h *ring, out []byte, op, base int) (_ int, o outcome) {
-	for {
+// symbol and the last byte of room, or until what is in hold begins at in[until]. It
+// is the plain twin of fast, for the edges.
+func (z *inflater) careful(h *ring, out []byte, op, base, until int) (_ int, o outcome) {
+	for z.pos-z.held() < until {
 		if op, o = z.copyMatch(h, out, op, base); o != goOn {
 			return op, o
 		}
@@ -18,29 +19,34 @@ func (z *inflater) careful(h *ring, out []byte, op, base int) (_ int, o outcome)
 			if op == len(out) {
 				return op, needRoom
 			}
-			out[op] = byte(e >> 16)
+			out[op] = byte(e >> 15)
 			op++
 			z.drop(used)
-		case e&entryEnd != 0:
+		case e&entrySpecial != 0:
+			if e&entryEnd == 0 {
+				return op, corrupt
+			}
 			z.drop(used)
 			return op, z.endBlock()
-		case e&entrySpecial != 0:
-			return op, corrupt
 		default:
 			if o = z.readDistance(e, used); o != goOn {
 				return op, o
 			}
 		}
 	}
+	return z.copyMatch(h, out, op, base)
 }
 
 // literalOrLength looks up the next symbol and says how many bits it takes,
 // which may be more than there are.
 func (z *inflater) literalOrLength() (e entry, used uint) {
 	e = z.codes.lit[z.hold&(1<<litBits-1)]
-	if e&entrySecond != 0 {
+	if e&(entryLiteral|entrySpecial|entrySecond) == entrySpecial|entrySecond {
 		used = litBits
-		e = z.codes.lit[(uint64(e>>16)+z.hold>>litBits&(1<<(e>>8&15)-1))&uint64(len(z.codes.lit)-1)]
+		e = z.codes.lit[(uint64(e>>16)+z.hold>>litBits&(1<<(e>>8&entryBits)-1))&uint64(len(z.codes.lit)-1)]
+	}
+	if e&(entryLiteral|entryTwo) == entryLiteral|entryTwo {
+		return e, uint(e >> 8 & 15) // the first of two
 	}
 	return e, used + uint(e&entryBits)
 }
@@ -52,10 +58,10 @@ func (z *inflater) readDistance(e entry, used uint) outcome {
 	length := value(e, z.hold>>((used-uint(e&entryBits))&63))
 	hold := z.hold >> (used & 63)
 	e = z.codes.far[hold&(1<<distBits-1)]
-	if e&entrySecond != 0 {
+	if e&(entrySpecial|entrySecond) == entrySpecial|entrySecond {
 		used += distBits
 		hold >>= distBits
-		e = z.codes.far[(uint64(e>>16)+hold&(1<<(e>>8&15)-1))&uint64(len(z.codes.far)-1)]
+		e = z.codes.far[(uint64(e>>16)+hold&(1<<(e>>8&entryBits)-1))&uint64(len(z.codes.far)-1)]
 	}
 	used += uint(e & entryBits)
 	switch {
@@ -88,7 +94,7 @@ func (z *inflater) copyMatch(h *ring, out []byte, op, base int) (int, outcome) {
 // value is the length or distance of e with its extra bits, hold beginning with
 // its code.
 func value(e entry, hold uint64) int {
-	return int(uint64(e>>16) + hold&(1<<(e&entryBits)-1)>>(e>>8&15))
+	return int(uint64(e>>16) + hold&(1<<(e&entryBits)-1)>>(e>>8&entryBits))
 }
 
 // match writes out[op:op+length] from dist bytes before. out[base:op] is what

@@ -21,8 +21,8 @@ func makeFixed(windowBits int) *codes {
 	dists := distEntries
 	forbidFar(dists[:], windowBits)
 	c := new(codes)
-	build(c.lit[:], litBits, lits, &[16]uint16{7: 24, 8: 152, 9: 112})
-	build(c.far[:], distBits, dists[:], &[16]uint16{5: 32})
+	build(c.lit[:], litBits, lits, &[16]uint16{7: 24, 8: 152, 9: 112}, false)
+	build(c.far[:], distBits, dists[:], &[16]uint16{5: 32}, false)
 	return c
 }
 

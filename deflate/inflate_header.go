@@ -208,7 +208,7 @@ func (z *inflater) makeCodes() bool {
 		return false
 	}
 	s.sort(s.list[:n], litEntries[:], lits, 0)
-	if !build(z.own.lit[:], litBits, s.sorted[:n], lits) {
+	if !build(z.own.lit[:], litBits, s.sorted[:n], lits, len(z.in)-z.pos >= pairsInput) {
 		return false
 	}
 	entries := distEntries
@@ -216,7 +216,7 @@ func (z *inflater) makeCodes() bool {
 		forbidFar(entries[:], z.windowBits)
 	}
 	s.sort(s.list[n:s.listed], entries[:], dists, s.lits)
-	if !build(z.own.far[:], distBits, s.sorted[:s.listed-n], dists) {
+	if !build(z.own.far[:], distBits, s.sorted[:s.listed-n], dists, false) {
 		return false
 	}
 	z.codes = &z.own

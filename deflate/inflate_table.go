@@ -5,22 +5,31 @@ import "math/bits"
 // An entry of a decoding table says what the next bits mean:
 //
 //	bits 0-5    how many bits the symbol takes, extra bits included
-//	bits 8-11   how many of them are its code
-//	bit 13      end of block
-//	bit 14      a second table decides
-//	bit 15      one of these two; or, alone, a code that stands for nothing
-//	bits 16-30  the literal; the smallest length or distance of the symbol; or where the second table begins
-//	bit 31      a literal
+//	bit 7       none of the following: see below
+//	bits 8-13   how many of them are its code
+//	bits 16-30  the smallest length or distance of the symbol
+//	bit 31      0; or a literal:
 //
-// For a second table bits 0-5 are the bits of the first table's index and bits
-// 8-11 those of the second one's; the entries there count what is left.
+//	bits 0-5    how many bits it takes, or two of them
+//	bits 8-11   how many the first one takes
+//	bits 12-13  1 or 2 literals
+//	bits 15-30  they are these
+//
+// With bit 7:
+//
+//	bit 14      a second table decides. Bits 0-5 are the bits of the first table's index, bits 8-13 those of
+//	            the second one's, which begins at bits 16-30; the entries there count what is left
+//	bit 15      end of block
+//	neither     a code that stands for nothing
 type entry = uint32
 
 const (
 	entryLiteral entry = 1 << 31
-	entrySpecial entry = 1 << 15
+	entryOne     entry = 1 << 12
+	entryTwo     entry = 1 << 13
+	entrySpecial entry = 1 << 7
 	entrySecond  entry = 1 << 14
-	entryEnd     entry = 1 << 13
+	entryEnd     entry = 1 << 15
 
 	entryBits = 1<<6 - 1 // a shift by x&entryBits needs no test for x >= 64
 )
@@ -31,6 +40,11 @@ const (
 	litBits  = 10
 	distBits = 8
 )
+
+// pairsInput is how many bytes of input have to follow for entries of two literals
+// to be worth their making, which takes a third of a microsecond: 7 to 20 % of the
+// time from 4 KiB of text or JSON on.
+const pairsInput = 1 << 10
 
 // codes are the tables of a block. A complete code of 286 symbols with at most 15
 // bits takes at most 1334 entries, one of 30 symbols at most 402. The sizes are
@@ -50,7 +64,7 @@ var (
 
 func makeLitEntries() (entries [288]entry) {
 	for i := range entries[:256] {
-		entries[i] = entryLiteral | entry(i)<<16
+		entries[i] = entryLiteral | entryOne | entry(i)<<15
 	}
 	entries[256] = entrySpecial | entryEnd
 	base := entry(3)
@@ -80,14 +94,18 @@ func makeDistEntries() (entries [32]entry) {
 // first table. It reports whether the code is complete, which it must be, but
 // for two cases that encoders make: no code at all, and a single one of one bit
 // (RFC 1951, section 3.2.7).
-func build(table []entry, rootBits int, sorted []entry, counts *[16]uint16) bool {
+func build(table []entry, rootBits int, sorted []entry, counts *[16]uint16, twos bool) bool {
 	space := 0
 	for n := 1; n <= maxCodeBits; n++ {
 		space += int(counts[n]) << (maxCodeBits - n)
 	}
 	switch {
 	case space == 1<<maxCodeBits:
-		buildComplete(table, rootBits, sorted, counts)
+		if twos {
+			buildPairs(table, sorted, counts)
+		} else {
+			buildComplete(table, rootBits, sorted, counts)
+		}
 		return true
 	case len(sorted) == 0 || len(sorted) == 1 && counts[1] == 1:
 		for i := range table[:1<<rootBits] {
@@ -126,6 +144,59 @@ func buildComplete(table []entry, rootBits int, sorted []entry, counts *[16]uint
 		}
 	}
 	buildSecond(table, rootBits, code, sorted[i:], counts)
+}
+
+// buildPairs is buildComplete for literals and lengths, with entries for two
+// literals wherever both codes fit into the first table. There are no more such
+// pairs than the table has entries.
+func buildPairs(table []entry, sorted []entry, counts *[16]uint16) {
+	var made pairs
+	code, i, size := 0, 0, 1
+	for n := 1; n <= litBits; n++ {
+		if i > 0 {
+			copy(table[size:2*size], table[:size])
+		}
+		size *= 2
+		made.first[n] = i
+		for range counts[n] {
+			e := sorted[i] + entry(n)<<8 + entry(n)
+			table[code] = e
+			made.code[i] = uint16(code)
+			made.lits[n] += int(e >> 31)
+			i++
+			if code != size-1 {
+				code = nextCode(code, n)
+			}
+		}
+		made.fill(table, sorted, n)
+	}
+	if i < len(sorted) {
+		buildSecond(table, litBits, code, sorted[i:], counts)
+	}
+}
+
+// pairs are what buildPairs knows of the codes so far.
+type pairs struct {
+	code        [288]uint16      // of each symbol, bits reversed
+	first, lits [litBits + 1]int // of each code length: its first symbol, and how many are literals, which stand first
+}
+
+// fill writes the entries of the pairs that take n bits. table has 1<<n entries.
+func (m *pairs) fill(table, sorted []entry, n int) {
+	for a := 1; a < n; a++ {
+		b := n - a
+		if m.lits[a] == 0 || m.lits[b] == 0 {
+			continue
+		}
+		from, to := m.first[b], m.first[b]+m.lits[b]
+		seconds, codes := sorted[from:to], m.code[from:to]
+		for i := m.first[a]; i < m.first[a]+m.lits[a]; i++ {
+			code, e := int(m.code[i]), sorted[i]+entry(a)<<8+entry(n)+entryTwo-entryOne
+			for j, second := range seconds {
+				table[(code|int(codes[j])<<a)&(1<<litBits-1)] = e + second&(0xff<<15)<<8
+			}
+		}
+	}
 }
 
 // nextCode is the code after this one among those of n bits, bits reversed: the
