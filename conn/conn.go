@@ -106,6 +106,7 @@ func New(nc net.Conn, s Setup, o *Options) *Conn {
 	}
 	c.rd.in = protocol.NewInbound(s.Role, s.Deflate != nil, c.opt.maxFragments)
 	c.rd.take(s.Buffered)
+	c.stats.wireIn.Add(int64(len(s.Buffered)))
 	c.wr.send.Role = s.Role
 	c.keep.start(c, s.Wheel)
 	return c
@@ -136,8 +137,9 @@ func (c *Conn) err() error {
 // (RFC 6455, section 1.9).
 func (c *Conn) Subprotocol() string { return c.sub }
 
-// Extensions is what the response of the handshake said of extensions: that of
-// permessage-deflate with its parameters, or empty (RFC 6455, section 9.1).
+// Extensions names the extension that both sides agreed on with its parameters, as
+// "permessage-deflate; server_no_context_takeover", or is empty (RFC 6455, section
+// 9.1). Windows of 15 bits, which are the rule, are left out.
 func (c *Conn) Extensions() string { return c.extensions }
 
 // RemoteAddr is the peer's address.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tidewire/websocket/frame"
+	"github.com/tidewire/websocket/internal/wiretest"
 )
 
 // Every step of a conversation, with what it adds to the counters.
@@ -118,6 +119,24 @@ func TestStatsOfWhatIsQueued(t *testing.T) {
 		synctest.Wait()
 		if got := c.Stats().Queued; got != 0 {
 			t.Errorf("%d bytes queued, want 0", got)
+		}
+	})
+}
+
+// Bytes that came behind the handshake are bytes of the stream like others.
+func TestStatsOfWhatWasBuffered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := wiretest.Pipe(0)
+		defer far.Close()
+		in := frameOf(Client, true, frame.Text, "hello")
+		c := New(near, Setup{Role: Server, Buffered: in[:3]}, quiet())
+		defer c.CloseNow()
+		far.Write(in[3:])
+		if _, p, err := c.Read(t.Context()); string(p) != "hello" || err != nil {
+			t.Fatalf("%q, %v", p, err)
+		}
+		if n := c.Stats().WireIn; n != int64(len(in)) {
+			t.Errorf("WireIn = %d, want %d", n, len(in))
 		}
 	})
 }
