@@ -27,7 +27,7 @@ type encoder struct {
 	fast    fastMatcher
 	lazy    lazyMatcher
 	table   [1 << maxTableBits]uint16
-	chain   [1 << maxWindowBits]uint16
+	pairs   [1 << maxTableBits]uint32
 	tokens  [maxTokens + shortRun + 1]uint32
 	stage   [stageSize + padding]byte
 }
@@ -116,7 +116,7 @@ func (c *Compressor) withHistory(e *encoder, part []byte) {
 	}
 	h := c.history
 	h.prepare(c.level)
-	e.useTables(h, c.level, len(part))
+	e.useTables(*h.table, c.level, len(part))
 	c.message = min(c.message+len(part), c.window())
 	if s, ok := h.append(part); ok {
 		e.encode(s)

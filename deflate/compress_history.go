@@ -16,8 +16,8 @@ type history struct {
 
 // A table is the memory of a matcher.
 type table struct {
-	head  []uint16
-	chain []uint16 // of level Better only
+	head  []uint16 // positions
+	pairs []uint32 // of level Better only: see lazyMatcher
 }
 
 var (

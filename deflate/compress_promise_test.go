@@ -80,7 +80,7 @@ func held(c *Compressor) (n int) {
 	}
 	n = cap(c.history.buf)
 	if t := c.history.table; t != nil {
-		n += 2*cap(t.head) + 2*cap(t.chain)
+		n += 2*cap(t.head) + 4*cap(t.pairs)
 	}
 	return n
 }

@@ -34,45 +34,32 @@ func freshBits(length, windowBits int) int {
 // is cleared, so that nothing of another connection can show in the output.
 func (e *encoder) freshTables(level Level, length, windowBits int) {
 	size := freshBits(length, windowBits)
-	table := e.table[:1<<size]
-	clear(table)
+	t := table{head: e.table[:1<<size]}
+	clear(t.head)
 	if level == Better {
-		chain := e.chain[:1<<min(max(bits.Len(uint(length)), minWindowBits), windowBits)]
-		e.lazy = newLazy(table, chain, length)
+		t.pairs = e.pairs[:1<<size]
+		clear(t.pairs)
+	}
+	e.useTables(t, level, length)
+}
+
+// useTables makes the matcher ready for length bytes.
+func (e *encoder) useTables(t table, level Level, length int) {
+	switch {
+	case level == Better:
+		e.lazy = newLazy(t, length)
 		e.matcher = useLazy
 		return
-	}
-	e.fast = fastMatcher{table: table, shift: shiftFor(table)}
-	e.matcher = useThorough
-	if length > smallMessage {
+	case length > smallMessage:
 		e.matcher = useSwift
+	default:
+		e.matcher = useThorough
 	}
+	e.fast = fastMatcher{table: t.head, shift: shiftFor(len(t.head))}
 }
 
-// useTables makes the matcher ready for a part of length bytes behind h.
-func (e *encoder) useTables(h *history, level Level, length int) {
-	if level == Better {
-		e.lazy = newLazy(h.table.head, h.table.chain, length)
-		e.matcher = useLazy
-		return
-	}
-	e.fast = fastMatcher{table: h.table.head, shift: shiftFor(h.table.head)}
-	e.matcher = useThorough
-	if length > smallMessage {
-		e.matcher = useSwift
-	}
-}
-
-func newLazy(head, chain []uint16, length int) lazyMatcher {
-	m := lazyMatcher{head: head, chain: chain, shift: shiftFor(head), depth: deep}
-	if length > smallMessage {
-		m.depth = shallow
-	}
-	return m
-}
-
-// shiftFor gives the shift of hashes into a table, whose length is a power of 2.
-func shiftFor(table []uint16) uint8 { return uint8(64 - bits.TrailingZeros(uint(len(table)))) }
+// shiftFor gives the shift of hashes into a table of so many entries, a power of 2.
+func shiftFor(entries int) uint8 { return uint8(64 - bits.TrailingZeros(uint(entries))) }
 
 // prepare makes the tables of h, if it has none, and enters the window in them.
 func (h *history) prepare(level Level) {
@@ -84,30 +71,31 @@ func (h *history) prepare(level Level) {
 	h.enter(0)
 }
 
-// enter enters some positions of buf[from:] in the table, level Better all.
+// enter enters some positions of buf[from:] in the table.
 func (h *history) enter(from int) {
 	base, end := h.end-uint16(len(h.buf)), len(h.buf)-padding
 	if h.level == Better {
-		m := newLazy(h.table.head, h.table.chain, 0)
-		m.enter(span{buf: h.buf, base: base}, from, end)
+		m := newLazy(*h.table, smallLazy+1)
+		m.enter(h.buf, base, from, end)
 		return
 	}
-	shift := shiftFor(h.table.head)
+	shift := shiftFor(len(h.table.head))
 	for i := from; i <= end; i += rebuildStep {
 		h.table.head[hash5(load64(h.buf, i), shift)] = uint16(i) + base
 	}
 }
 
-// getTable returns clear tables for a window. The chain is not: see lazyMatcher.
+// getTable returns clear tables for a window.
 func getTable(level Level, windowBits uint8) *table {
 	if t, ok := tables[level][windowBits].Get().(*table); ok {
 		clear(t.head)
+		clear(t.pairs)
 		return t
 	}
 	size := keptBits(int(windowBits))
 	t := &table{head: make([]uint16, 1<<size)}
 	if level == Better {
-		t.chain = make([]uint16, 1<<windowBits)
+		t.pairs = make([]uint32, 1<<windowBits/2)
 	}
 	return t
 }

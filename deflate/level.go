@@ -8,9 +8,10 @@ const (
 	// Fast takes the first repetition it finds. It is the level to use unless
 	// bytes cost more than time.
 	Fast Level = iota
-	// Better compares several places for each repetition and looks one byte
-	// further before it takes one. It gives 4 to 15 % fewer bytes for two to four
-	// times the time, and with takeover its tables are three times as large.
+	// Better compares several places for each repetition, and looks a byte or two
+	// further and behind its end before it takes one. It gives up to 15 % fewer
+	// bytes for 1.4 to 2.7 times the time, and with takeover its
+	// tables are three to five times as large.
 	Better
 )
 

@@ -64,9 +64,9 @@ func hash5(v uint64, shift uint8) uint32 {
 	return uint32(v << 24 * 0x9e3779b185ebca87 >> (shift & 63))
 }
 
-// hash4 hashes the low four bytes of v to 64-shift bits.
-func hash4(v uint64, shift uint8) uint32 {
-	return uint32(v << 32 * 0x9e3779b185ebca87 >> (shift & 63))
+// hash hashes the low 64-drop bits of v to 64-shift bits.
+func hash(v uint64, drop, shift uint8) uint32 {
+	return uint32(v << (drop & 63) * 0x9e3779b185ebca87 >> (shift & 63))
 }
 
 // matchEnd says where a match ends that has come to j: the first place from there
