@@ -127,10 +127,10 @@ func (d *Decompressor) Fill(p, src []byte, end bool) (n, used int, err error) {
 		return 0, 0, d.err
 	}
 	n, o := d.z.run(&d.past, p, 0, 0, true)
-	switch o {
-	case corrupt:
+	switch {
+	case o == corrupt || d.z.tail && d.z.left() < 0: // p may hold what the zeros said
 		return 0, 0, d.fail(ErrCorrupt)
-	case ended:
+	case o == ended:
 		d.finish(p[:n])
 		return n, len(src), io.EOF
 	}
