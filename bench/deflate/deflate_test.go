@@ -46,6 +46,11 @@ func TestEveryCase(t *testing.T) {
 		if w.Fast <= w.Idle || w.Better <= w.Fast || w.Receiver <= 0 {
 			t.Errorf("%s: memory is %+v", w.History, w)
 		}
+		for _, c := range w.Costs {
+			if c.FastTime.Median*c.RestedTime.Median*c.BetterTime.Median*c.InflateTime.Median <= 0 {
+				t.Errorf("%s: %s has no time: %+v", w.History, c.Stream, c)
+			}
+		}
 	}
 	var text strings.Builder
 	for _, table := range r.tables() {

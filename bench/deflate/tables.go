@@ -85,10 +85,11 @@ func (r *Report) windowTable() *report.Table {
 		row := []string{w.History, report.Memory(w.Fast), report.Memory(w.Better), report.Memory(w.Idle), report.Memory(w.Receiver)}
 		for _, c := range w.Costs {
 			if i == 0 {
-				t.Header = append(t.Header, c.Stream+" fast", "better", "inflate")
+				t.Header = append(t.Header, c.Stream+" fast", "after Idle", "better", "inflate")
 			}
 			row = append(row,
 				report.Duration(c.FastTime.Median)+" "+report.Bytes(c.FastBytes),
+				report.Duration(c.RestedTime.Median),
 				report.Duration(c.BetterTime.Median)+" "+report.Bytes(c.BetterBytes),
 				report.Duration(c.InflateTime.Median))
 		}

@@ -18,10 +18,14 @@ type Window struct {
 
 // A WindowCost is what it is for JSON of one size.
 type WindowCost struct {
-	Stream                            string
-	Bytes                             float64
-	FastBytes, BetterBytes            float64
-	FastTime, BetterTime, InflateTime measure.Estimate
+	Stream      string
+	Bytes       float64 // of a message
+	FastBytes   float64 // compressed
+	BetterBytes float64
+	FastTime    measure.Estimate
+	RestedTime  measure.Estimate // of level fast, with Idle before each message
+	BetterTime  measure.Estimate
+	InflateTime measure.Estimate // of what level fast made
 }
 
 // windows measures all windows with takeover, and no takeover, which comes first.
@@ -49,46 +53,56 @@ func (r *Report) windows(s *settings) error {
 	return nil
 }
 
-// windowCosts measures all windows in turns: first all fast compressors, then all better
-// ones, then all inflaters of what the fast ones made.
+// windowCosts measures all windows in turns: first all fast compressors, and so on.
 func (r *Report) windowCosts(s *settings, histories []history, size int) error {
 	stream := benchCase{kind: corpus.JSON, size: size}.stream(s.short)
-	n := len(stream.Messages)
 	costs := make([]*WindowCost, len(histories))
-	fast, better, inflaters := make([]measure.Work, len(histories)), make([]measure.Work, len(histories)), make([]measure.Work, len(histories))
+	var fast, rested, better, inflating []measure.Work
 	for i, h := range histories {
 		c := &WindowCost{Stream: stream.Name, Bytes: stream.Bytes()}
 		costs[i] = c
 		r.Windows[i].Costs = append(r.Windows[i].Costs, c)
 		var err error
-		f := ourCompressor(oursFast, deflate.Fast, h, stream.Messages)
-		if c.FastBytes, err = checkCompressor(f, h, stream.Messages); err != nil {
+		if c.FastBytes, err = addCompressor(&fast, ourCompressor(oursFast, deflate.Fast, h, stream.Messages), h, stream.Messages); err != nil {
 			return err
 		}
-		b := ourCompressor(oursBetter, deflate.Better, h, stream.Messages)
-		if c.BetterBytes, err = checkCompressor(b, h, stream.Messages); err != nil {
+		if c.BetterBytes, err = addCompressor(&better, ourCompressor(oursBetter, deflate.Better, h, stream.Messages), h, stream.Messages); err != nil {
 			return err
 		}
-		k := benchCase{work: inflate, history: h}
-		messages, again := k.twice(stream.Messages)
-		payloads, err := payloadsOf(ourCompressor(oursFast, deflate.Fast, h, messages), len(messages))
-		if err != nil {
+		if _, err = addCompressor(&rested, restedCompressor(h, stream.Messages), h, stream.Messages); err != nil {
 			return err
 		}
-		in := ourInflater(h, payloads)
-		if err := checkInflater(in, messages); err != nil {
+		if err = addInflater(&inflating, h, stream.Messages); err != nil {
 			return err
 		}
-		fast[i], better[i], inflaters[i] = f.work(0, n), b.work(0, n), in.work(again, len(messages))
 	}
-	for i, series := range measure.Interleave(s.measure, 1, fast) {
-		costs[i].FastTime = series.Estimate()
+	times := func(works []measure.Work, set func(c *WindowCost, e measure.Estimate)) {
+		for i, series := range measure.Interleave(s.measure, 1, works) {
+			set(costs[i], series.Estimate())
+		}
 	}
-	for i, series := range measure.Interleave(s.measure, 1, better) {
-		costs[i].BetterTime = series.Estimate()
-	}
-	for i, series := range measure.Interleave(s.measure, 1, inflaters) {
-		costs[i].InflateTime = series.Estimate()
-	}
+	times(fast, func(c *WindowCost, e measure.Estimate) { c.FastTime = e })
+	times(rested, func(c *WindowCost, e measure.Estimate) { c.RestedTime = e })
+	times(better, func(c *WindowCost, e measure.Estimate) { c.BetterTime = e })
+	times(inflating, func(c *WindowCost, e measure.Estimate) { c.InflateTime = e })
 	return nil
+}
+
+// addCompressor checks a compressor and adds its work. It returns the bytes of a message.
+func addCompressor(works *[]measure.Work, c contestant, h history, messages [][]byte) (float64, error) {
+	bytes, err := checkCompressor(c, h, messages)
+	*works = append(*works, c.work(0, len(messages)))
+	return bytes, err
+}
+
+// addInflater does so with our inflater, on what our level fast makes.
+func addInflater(works *[]measure.Work, h history, messages [][]byte) error {
+	messages, again := benchCase{work: inflate, history: h}.twice(messages)
+	payloads, err := payloadsOf(ourCompressor(oursFast, deflate.Fast, h, messages), len(messages))
+	if err != nil {
+		return err
+	}
+	c := ourInflater(h, payloads)
+	*works = append(*works, c.work(again, len(messages)))
+	return checkInflater(c, messages)
 }
