@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 
@@ -199,7 +198,7 @@ func TestLostMessageIsInNoWindow(t *testing.T) {
 						// window, or half of one.
 						for _, size := range []int{40_000, 100_000} {
 							j := newJammed(t, role, level)
-							j.loses(lost.do, hexOf(rand.New(rand.NewPCG(5, uint64(size))), size))
+							j.loses(lost.do, hexOf(newRand(uint64(size)), size))
 						}
 					})
 				})
@@ -241,7 +240,7 @@ func TestLostMessageTakesNothingWithIt(t *testing.T) {
 	for _, lost := range lostMessages {
 		synctest.Test(t, func(t *testing.T) {
 			j := newJammed(t, Server, FastCompression)
-			r := rand.New(rand.NewPCG(5, 6))
+			r := newRand(6)
 			msg := make([]byte, 24_000) // with the first message, less than a window
 			for i := range msg {
 				msg[i] = ' ' + byte(r.Uint32()&63)
@@ -272,7 +271,7 @@ func TestLostMessageTakesNothingWithIt(t *testing.T) {
 //
 // Checklist: D13
 func TestLargeCompressedWriteCanceledAtEveryByte(t *testing.T) {
-	msg := hexOf(rand.New(rand.NewPCG(5, 5)), 150_000) // over 70,000 compressed
+	msg := hexOf(newRand(5), 150_000) // over 70,000 compressed
 	for _, role := range both {
 		for _, n := range places(70_000) {
 			synctest.Test(t, func(t *testing.T) {
@@ -307,7 +306,7 @@ func TestLargeCompressedWriteCanceledAtEveryByte(t *testing.T) {
 //
 // Checklist: D4, D13
 func TestCompressedWriterCanceledInItsMessage(t *testing.T) {
-	msg := hexOf(rand.New(rand.NewPCG(5, 5)), 4*fragmentSize)
+	msg := hexOf(newRand(5), 4*fragmentSize)
 	for _, role := range both {
 		for _, n := range []int{1, 100, 9_000, 10_000, 12_000, 20_000, 25_000, 30_000} {
 			synctest.Test(t, func(t *testing.T) {
@@ -367,7 +366,7 @@ func (j *jammed) wantsBeginning(msg []byte) {
 // Checklist: D13
 func TestWriteErrorAtEveryCall(t *testing.T) {
 	failure := errors.New("the cable is cut")
-	msgs := [][]byte{records(1, 700), hexOf(rand.New(rand.NewPCG(1, 1)), 40_000), records(2, 700)}
+	msgs := [][]byte{records(1, 700), hexOf(newRand(1), 40_000), records(2, 700)}
 	for _, level := range []CompressionLevel{FastCompression, BetterCompression} {
 		for _, role := range both {
 			for _, fault := range []struct {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -14,7 +13,7 @@ import (
 
 // records is JSON of n bytes that shrinks well, the same for the same seed.
 func records(seed uint64, n int) []byte {
-	return jsonOf(rand.New(rand.NewPCG(seed, 3)), n)
+	return jsonOf(newRand(seed), n)
 }
 
 // judgedBy returns a receiver that has agreed on p with the side in that role.
@@ -260,7 +259,7 @@ func TestUncompressedStaysPlain(t *testing.T) {
 func TestUncompressedIsInNoWindow(t *testing.T) {
 	for _, level := range []CompressionLevel{FastCompression, BetterCompression} {
 		c, out := sender(t, Server, deflate.Params{}, packing(Compression{Takeover: true, WindowBits: 15, Level: level}))
-		secret := hexOf(rand.New(rand.NewPCG(4, 4)), 2000)
+		secret := hexOf(newRand(4), 2000)
 		lengths := map[int]string{}
 		for _, send := range waysToSend(t, c) {
 			c.wr.deflate.z.Reset()
@@ -317,7 +316,7 @@ func TestMessageThatDoesNotShrinkIsPlain(t *testing.T) {
 				p := oneWay(role, bits, true)
 				c, out := sender(t, role, p, packing(Compression{Takeover: true, WindowBits: bits, Level: level}))
 				in := judgedBy(role, p)
-				r := rand.New(rand.NewPCG(8, uint64(bits)))
+				r := newRand(uint64(bits))
 				for _, send := range waysToSend(t, c) {
 					for _, size := range []int{1, 20, 200, 2000} {
 						noise := make([]byte, size)

@@ -73,7 +73,8 @@ func (o *outbox) message() sentMessage {
 }
 
 // parseMessages cuts a stream into its messages. Control frames are judged and
-// dropped. rest is an unfinished message or frame.
+// dropped, but for a Close, which is a message too and cuts an unfinished one. rest
+// is an unfinished message or frame.
 func parseMessages(role Role, b []byte) (ms []sentMessage, rest []byte, err error) {
 	var m sentMessage
 	for start := b; ; {
@@ -92,11 +93,18 @@ func parseMessages(role Role, b []byte) (ms []sentMessage, rest []byte, err erro
 			return ms, start, fmt.Errorf("frame of a %v, masked: %v", role, h.Masked)
 		case h.RSV2 || h.RSV3:
 			return ms, start, errors.New("RSV2 or RSV3")
-		case h.Opcode.IsControl():
+		case h.Opcode.IsControl() && h.RSV1:
 			// A control frame is never compressed (RFC 7692, section 6.1).
-			if h.RSV1 {
-				return ms, start, errors.New("a control frame with RSV1")
+			return ms, start, errors.New("a control frame with RSV1")
+		case h.Opcode == frame.Close && len(b) > 0:
+			// Nothing follows a Close (RFC 6455, section 5.5.1).
+			return ms, start, errors.New("bytes behind a Close")
+		case h.Opcode == frame.Close:
+			if h.Masked {
+				frame.Mask(p, h.Key, 0)
 			}
+			return append(ms, sentMessage{op: frame.Close, frames: 1, p: p}), nil, nil
+		case h.Opcode.IsControl():
 			if m.frames == 0 {
 				start = b
 			}
@@ -315,7 +323,7 @@ func (w windowCase) judge(t *testing.T, z *realZlib) (plain, wire int) {
 			t.Fatal(err)
 		}
 	}
-	r := rand.New(rand.NewPCG(7, uint64(w.want.WindowBits)))
+	r := newRand(uint64(w.want.WindowBits))
 	packed := 0
 	for i, p := range windowCorpus(r, w.want.WindowBits) {
 		if err := sendByAnyCall(t.Context(), c, i, p, r); err != nil {
@@ -445,7 +453,7 @@ func TestWireKeepsToOurOwnSmallerWindow(t *testing.T) {
 // message before, are not for them.
 func TestWindowJudgesAreStrict(t *testing.T) {
 	z := startZlib(t)
-	r := rand.New(rand.NewPCG(1, 1))
+	r := newRand(1)
 	again := hexOf(r, 100)
 	for bits := 8; bits < 15; bits++ {
 		far := bytes.Join([][]byte{again, make([]byte, 1<<bits), again}, nil)
@@ -488,3 +496,5 @@ func judgeAll(inflate func([]byte) ([]byte, error), ms []sentMessage) error {
 	}
 	return nil
 }
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 3)) }

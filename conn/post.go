@@ -33,8 +33,10 @@ func (c *Conn) Post(t MessageType, p []byte) error {
 // released while the message is compressed; then writing may end.
 func (c *Conn) postNow(m outgoing) error {
 	c.wr.message.held = true
+	c.wr.packing = len(m.p) + frame.MaxHeaderLen
 	b, packed := c.compose(m)
 	defer putBuffer(packed)
+	c.wr.packing = 0
 	err := c.wr.err
 	if err == nil {
 		const final = true

@@ -32,6 +32,7 @@ type writer struct {
 	message turn       // guarded by Conn.mu
 	later   []outgoing // posted while the message turn was taken
 	laterN  int        // bytes in later
+	packing int        // bytes of a posted message while it is compressed
 
 	out    *buffer // nil if empty
 	busy   bool    // the write turn is taken
@@ -209,8 +210,8 @@ func (w *writer) committed() int {
 	return w.flight + len(w.out.b)
 }
 
-// queued is committed and what is posted behind a message.
-func (w *writer) queued() int { return w.committed() + w.laterN }
+// queued is committed and what is posted and not committed yet.
+func (w *writer) queued() int { return w.committed() + w.laterN + w.packing }
 
 // commit frames b behind what is committed: it will be sent whole or the
 // connection ends. mu and the message turn are held, and w.err is nil.
