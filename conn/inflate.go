@@ -166,17 +166,23 @@ func (c *Conn) passInflated(p []byte) error {
 	return nil
 }
 
-// stream inflates what was gathered into p, for messages that are not collected. It
-// returns io.EOF with the last bytes of a message that is there to its end.
-func (c *Conn) inflateStream(p []byte) (int, error) {
+// inflateStream inflates what was gathered into p, for messages that are not
+// collected, up to limit bytes of the message. It returns io.EOF with the last bytes
+// of a message that is there to its end.
+func (c *Conn) inflateStream(p []byte, limit int64) (int, error) {
 	rd, f := &c.rd, c.rd.inflate
+	most := f.limit(limit)
+	if most >= 0 {
+		// One byte more shows that there are more; the others cost nothing.
+		p = p[:min(int64(len(p)), max(most-rd.size, 0)+1)]
+	}
 	end := c.atData() && rd.in.Final() && rd.in.Left() == 0
 	n, used, err := f.z.Fill(p, f.waiting(), end)
 	f.drop(used)
 	if err != nil && err != io.EOF {
 		return 0, c.fail(err)
 	}
-	if limit := c.opt.streamLimit; n > 0 && f.limit(limit) >= 0 && rd.size+int64(n) > f.limit(limit) {
+	if most >= 0 && rd.size+int64(n) > most {
 		return 0, c.fail(f.judge(limit))
 	}
 	if err := c.passInflated(p[:n]); err != nil {
@@ -189,7 +195,7 @@ func (c *Conn) inflateStream(p []byte) (int, error) {
 func (r *messageReader) streamPacked(ctx context.Context, p []byte) (int, error) {
 	c := r.c
 	for {
-		n, err := c.inflateStream(p)
+		n, err := c.inflateStream(p, c.opt.streamLimit)
 		if err == io.EOF {
 			return n, c.endStream()
 		}
@@ -219,21 +225,34 @@ func (c *Conn) skipPacked(ctx context.Context) error {
 		c.rd.in.Drop()
 		return c.skipPlain(ctx)
 	}
+	for c.rd.in.Left() > 0 {
+		if err := c.gather(ctx); err != nil {
+			return err
+		}
+		if len(f.waiting()) >= gatherMax {
+			if err := c.skipGathered(); err != nil {
+				return err
+			}
+		}
+	}
+	if c.rd.in.Final() {
+		return c.skipGathered()
+	}
+	return nil
+}
+
+// skipGathered inflates what was gathered to nowhere. Like a plain message that is
+// dropped it may have any size.
+func (c *Conn) skipGathered() error {
 	scratch := getBuffer(midBuffer)
 	defer putBuffer(scratch)
+	const limit = 0
 	for {
-		n, err := c.inflateStream(scratch.b[:cap(scratch.b)])
+		n, err := c.inflateStream(scratch.b[:cap(scratch.b)], limit)
 		switch {
 		case err == io.EOF:
 			return nil
-		case err != nil:
-			return err
-		case n > 0:
-			continue
-		case c.rd.in.Left() == 0:
-			return nil // a fragment that is not the last
-		}
-		if err := c.gather(ctx); err != nil {
+		case err != nil || n == 0:
 			return err
 		}
 	}

@@ -45,9 +45,11 @@ func (s *stream) Read(p []byte) (int, error) {
 	ctx := s.readBy.context()
 	for {
 		n, err := s.read(ctx, p)
-		if err == io.EOF { // of one message
-			s.r = nil
-			continue
+		if err == io.EOF { // of one message, which may come with its last bytes
+			s.r, err = nil, nil
+			if n == 0 {
+				continue
+			}
 		}
 		return n, streamError(ctx, err)
 	}
