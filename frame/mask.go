@@ -20,6 +20,9 @@ func Mask(p []byte, key [4]byte, pos int) int {
 	k32 := bits.RotateLeft32(binary.LittleEndian.Uint32(key[:]), -8*(pos&3))
 	k := uint64(k32)<<32 | uint64(k32)
 
+	if vector && len(p) >= maskMin {
+		p = p[maskVector(p, k):]
+	}
 	for len(p) >= 64 { // eight words a turn: BenchmarkMask
 		q := p[:64:64]
 		binary.LittleEndian.PutUint64(q[0:], binary.LittleEndian.Uint64(q[0:])^k)
@@ -36,9 +39,16 @@ func Mask(p []byte, key [4]byte, pos int) int {
 		binary.LittleEndian.PutUint64(p, binary.LittleEndian.Uint64(p)^k)
 		p = p[8:]
 	}
-	for i := range p { // at most seven bytes
+	if len(p) >= 4 {
+		binary.LittleEndian.PutUint32(p, binary.LittleEndian.Uint32(p)^k32)
+		p = p[4:]
+	}
+	for i := range p { // at most three bytes
 		p[i] ^= byte(k)
 		k >>= 8
 	}
 	return end
 }
+
+// maskMin is the length from which maskVector is faster: BenchmarkMask.
+const maskMin = 192

@@ -23,28 +23,38 @@ func randomBytes(n int) []byte {
 
 // Checklist: K2, F14
 func TestMaskIsTheSameAsItsPlainTwin(t *testing.T) {
-	const guard = 16
-	source := randomBytes(300 + 15 + 2*guard)
-	got, want := make([]byte, len(source)), make([]byte, len(source))
-	for length := range 301 {
-		for offset := range 16 {
-			for pos := range 4 {
-				copy(got, source)
-				copy(want, source)
-				from, to := guard+offset, guard+offset+length
-				gotPos := Mask(got[from:to], testKey, pos)
-				wantPos := plainMask(want[from:to], testKey, pos)
-				// The bytes around the payload are compared as well.
-				if gotPos != wantPos || !bytes.Equal(got, want) {
-					t.Fatalf("length %d, offset %d, pos %d: got % x, %d, want % x, %d", length, offset, pos, got, gotPos, want, wantPos)
+	paths(t, func(t *testing.T) {
+		for length := range 301 {
+			for offset := range 64 { // every place in a vector, and in a cache line
+				for pos := range 4 {
+					checkMask(t, length, offset, pos)
 				}
 			}
 		}
+		for _, length := range []int{1 << 10, 4<<10 - 1, 16<<10 + 31, 64<<10 + 33} {
+			checkMask(t, length, 14, 1)
+		}
+	})
+}
+
+var maskSource = randomBytes(65 << 10)
+
+// checkMask compares the bytes around the payload as well.
+func checkMask(t *testing.T, length, offset, pos int) {
+	t.Helper()
+	const guard = 64
+	from, to := guard+offset, guard+offset+length
+	got := bytes.Clone(maskSource[:to+guard])
+	want := bytes.Clone(got)
+	gotPos := Mask(got[from:to], testKey, pos)
+	wantPos := plainMask(want[from:to], testKey, pos)
+	if gotPos != wantPos || !bytes.Equal(got, want) {
+		t.Fatalf("length %d, offset %d, pos %d: got % x, %d, want % x, %d", length, offset, pos, got, gotPos, want, wantPos)
 	}
 }
 
 // Checklist: K2
-func TestMaskVector(t *testing.T) {
+func TestMaskExample(t *testing.T) {
 	p := []byte("Hello")
 	// RFC 6455, section 5.7: a single-frame masked text message
 	want := []byte{0x7f, 0x9f, 0x4d, 0x51, 0x58}
@@ -84,6 +94,7 @@ func TestMaskAllocatesNothing(t *testing.T) {
 func FuzzMask(f *testing.F) {
 	f.Add([]byte("Hello"), uint32(0x37fa213d), uint8(0), uint8(2))
 	f.Add(make([]byte, 256), uint32(0x01020304), uint8(3), uint8(65))
+	f.Add(make([]byte, 700), uint32(0x01020304), uint8(1), uint8(255))
 	f.Fuzz(func(t *testing.T, p []byte, k uint32, pos, cut uint8) {
 		key := [4]byte{byte(k >> 24), byte(k >> 16), byte(k >> 8), byte(k)}
 		start, at := int(pos%4), min(int(cut), len(p))
@@ -102,7 +113,7 @@ func FuzzMask(f *testing.F) {
 }
 
 func BenchmarkMask(b *testing.B) {
-	for _, size := range []int{16, 128, 1 << 10, 16 << 10, 1 << 20} {
+	for _, size := range []int{16, 128, 1 << 10, 16 << 10, 64 << 10, 1 << 20} {
 		for _, twin := range []struct {
 			name string
 			mask func([]byte, [4]byte, int) int

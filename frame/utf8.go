@@ -38,16 +38,22 @@ type UTF8 struct {
 // of the first byte that no text can continue with (RFC 6455, section 8.1).
 func (u UTF8) Next(p []byte) (UTF8, int) {
 	state, rest := uint64(u.state), p
+	if state == accept && len(rest) >= 8 && (len(rest) < asciiMax || !vector) {
+		rest = rest[ascii(rest):]
+	}
+	if vector && len(rest) >= goodMin {
+		state, rest = good(state, rest)
+	}
 	for len(rest) > 0 {
-		if state == accept {
-			rest = rest[ascii(rest):]
-		}
 		q := rest[:min(block, len(rest))]
 		next := run(state, q)
 		if next == reject {
 			return u, len(p) - len(rest) + impossible(state, q)
 		}
 		state, rest = next, rest[len(q):]
+		if state == accept && len(rest) >= 8 {
+			rest = rest[ascii(rest):]
+		}
 	}
 	return UTF8{state: uint8(state)}, -1
 }
@@ -55,11 +61,40 @@ func (u UTF8) Next(p []byte) (UTF8, int) {
 // Complete reports whether the text may end here: no code point is open.
 func (u UTF8) Complete() bool { return u.state == accept }
 
+// Where there is a vector kernel, it judges pieces of goodMin bytes or more;
+// but what is ASCII and shorter than asciiMax is done before (BenchmarkUTF8).
+const (
+	trusted  = 3 // bytes that the kernel takes on trust
+	goodMin  = trusted + 32
+	asciiMax = 384
+)
+
+// good returns a state and the end of p that the automaton, which is in state
+// before p, has to go on with: no impossible byte lies before. If there is none at
+// all, less than a code point is left.
+func good(state uint64, p []byte) (uint64, []byte) {
+	if run(state, p[:trusted]) == reject {
+		return state, p
+	}
+	return accept, p[openFrom(p, goodVector(p, &pairs)):]
+}
+
+// openFrom returns the place of the head of the code point that may be open at
+// p[end], or end.
+func openFrom(p []byte, end int) int {
+	for i := end - 1; i >= end-3 && p[i] >= 0x80; i-- {
+		if p[i] >= 0xC0 {
+			return i
+		}
+	}
+	return end
+}
+
 // block is how many bytes the automaton takes before ASCII is looked for again.
 const block = 64
 
-// ascii returns how many bytes of p, from its start and in steps of 8, are
-// below 80.
+// ascii returns how many bytes of p, from its start, are below 80: in steps of 8,
+// or all. p has at least 8.
 func ascii(p []byte) int {
 	const high = 0x8080808080808080
 	q := p
@@ -70,10 +105,16 @@ func ascii(p []byte) int {
 			break
 		}
 	}
-	for len(q) >= 8 && binary.LittleEndian.Uint64(q)&high == 0 {
-		q = q[8:]
+	for ; len(q) >= 8; q = q[8:] {
+		if binary.LittleEndian.Uint64(q)&high != 0 {
+			return len(p) - len(q)
+		}
 	}
-	return len(p) - len(q)
+	// The last 8 of all, some of them once more.
+	if binary.LittleEndian.Uint64(p[len(p)-8:])&high != 0 {
+		return len(p) - len(q)
+	}
+	return len(p)
 }
 
 // run returns the state after q. Once reached, reject stays.

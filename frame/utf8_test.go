@@ -225,6 +225,10 @@ var utf8Vectors = []struct {
 //
 // Checklist: T1, T2, T3, T4
 func TestUTF8Vectors(t *testing.T) {
+	paths(t, testUTF8Vectors)
+}
+
+func testUTF8Vectors(t *testing.T) {
 	for _, before := range []string{"", strings.Repeat("a", 2*block), strings.Repeat("世", block)} {
 		for _, tt := range utf8Vectors {
 			step := max(1, len("世")*strings.Count(before, "世")/block)
@@ -240,6 +244,83 @@ func TestUTF8Vectors(t *testing.T) {
 				checkSplits(t, []byte(text), bad, tt.complete)
 			}
 		}
+	}
+}
+
+// All strings of two bytes with an edge or two tails behind, and all strings of
+// four edges, at every place around the boundary of two vectors, inside of text.
+//
+// Checklist: T1, T3
+func TestUTF8StringsInsideText(t *testing.T) {
+	e := listEncodings()
+	paths(t, func(t *testing.T) {
+		for i := range 1 << 16 {
+			for _, c := range edges {
+				checkInside(t, e, trusted+63, byte(i>>8), byte(i), c)
+			}
+			// Behind two tails, only the first byte or the second is wrong.
+			checkInside(t, e, trusted+62, byte(i>>8), byte(i), 0x80, 0xBF)
+		}
+		for i := range len(edges) * len(edges) * len(edges) * len(edges) {
+			n := len(edges)
+			for at := trusted + 60; at <= trusted+64; at++ {
+				checkInside(t, e, at, edges[i%n], edges[i/n%n], edges[i/n/n%n], edges[i/n/n/n])
+			}
+		}
+	})
+}
+
+var inside = []byte(strings.Repeat("a", asciiMax+100))
+
+// checkInside puts b at a place in ASCII, too much of it for the scan for ASCII.
+func checkInside(t *testing.T, e *encodings, at int, b ...byte) {
+	bad, complete := e.judge(b...)
+	if bad < 0 && !complete {
+		bad = len(b) // the "a" behind
+	}
+	if bad >= 0 {
+		bad += at
+	}
+	copy(inside[at:], b)
+	u, got := UTF8{}.Next(inside[:asciiMax])
+	copy(inside[at:], "aaaa")
+	if got != bad || !u.Complete() {
+		t.Fatalf("% x at %d: got %d, complete %v, want %d", b, at, got, u.Complete(), bad)
+	}
+}
+
+// Every vector at every place of texts up to 300 bytes, in text of every width
+// before it and behind it.
+//
+// Checklist: T1, T3
+func TestUTF8VectorsAtEveryPlace(t *testing.T) {
+	paths(t, func(t *testing.T) {
+		for _, unit := range []string{"a", "é", "世", "🙂", "aé世🙂"} {
+			for at := range 301 {
+				before := "aaaaaaaaaa"[:at%len(unit)] + strings.Repeat(unit, at/len(unit))
+				behind := strings.Repeat(unit, (300-at)/len(unit)+1)
+				for _, tt := range utf8Vectors {
+					checkPlace(t, before, tt.text, "", tt.bad, tt.complete)
+					if tt.bad < 0 && !tt.complete { // what is behind is impossible
+						checkPlace(t, before, tt.text, behind, len(tt.text), false)
+					} else {
+						checkPlace(t, before, tt.text, behind, tt.bad, tt.complete)
+					}
+				}
+			}
+		}
+	})
+}
+
+// checkPlace checks before+b+behind; bad and complete are those of b.
+func checkPlace(t *testing.T, before, b, behind string, bad int, complete bool) {
+	text := append(append([]byte(before), b...), behind...)
+	if bad >= 0 {
+		bad += len(before)
+	}
+	u, got := UTF8{}.Next(text)
+	if got != bad || bad < 0 && u.Complete() != complete {
+		t.Fatalf("%q + %q + %q: got %d, complete %v, want %d, %v", before, b, behind, got, u.Complete(), bad, complete)
 	}
 }
 
@@ -325,6 +406,26 @@ func FuzzUTF8(f *testing.F) {
 	})
 }
 
+// A few bytes inside of text get the verdict of unicode/utf8, at the same byte:
+// wherever they are, and however long the text is.
+func FuzzUTF8Inside(f *testing.F) {
+	for i, tt := range utf8Vectors {
+		f.Add([]byte(tt.text), uint8(i), uint16(7*i), uint16(i*i))
+	}
+	f.Fuzz(func(t *testing.T, b []byte, kind uint8, before, behind uint16) {
+		unit := utf8Texts[int(kind)%len(utf8Texts)].text
+		text := strings.Repeat(unit, 700/len(unit)+1)
+		p := []byte(text[:before%700] + string(b) + text[:behind%300])
+		bad, complete := plainUTF8(p)
+		if (bad < 0 && complete) != utf8.Valid(p) {
+			t.Fatalf("the plain twin says %d, %v", bad, complete)
+		}
+		if u, got := (UTF8{}).Next(p); got != bad || bad < 0 && u.Complete() != complete {
+			t.Fatalf("%q: got %d, complete %v, want %d, %v", p, got, u.Complete(), bad, complete)
+		}
+	})
+}
+
 var utf8Texts = []struct{ name, text string }{
 	{"ascii", "A frame may end inside of a code point, a text not. "},
 	{"latin", "Où est le café près de l'hôtel ? Là-bas, à côté du théâtre. "},
@@ -339,7 +440,7 @@ func BenchmarkUTF8(b *testing.B) {
 		for _, size := range []struct {
 			name  string
 			bytes int
-		}{{"64B", 64}, {"1KiB", 1 << 10}, {"64KiB", 64 << 10}} {
+		}{{"64B", 64}, {"1KiB", 1 << 10}, {"16KiB", 16 << 10}, {"64KiB", 64 << 10}} {
 			p := []byte(strings.Repeat(tt.text, size.bytes/len(tt.text)+1))[:size.bytes]
 			for !utf8.Valid(p) {
 				p = p[:len(p)-1]
