@@ -1,0 +1,197 @@
+package conn
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+
+	"github.com/tidewire/websocket/frame"
+)
+
+// tornPacked is torn with the payload compressed: a text message of four frames, one
+// of them empty, with control frames between them.
+func tornPacked(role Role, payload string) []byte {
+	a, b := len(payload)/3, len(payload)-2
+	return bytes.Join([][]byte{
+		compressed(frameOf(role, !fin, frame.Text, payload[:a])),
+		frameOf(role, fin, frame.Ping, "one"),
+		frameOf(role, !fin, frame.Continuation, ""),
+		frameOf(role, !fin, frame.Continuation, payload[a:b]),
+		frameOf(role, fin, frame.Pong, "nobody asked"),
+		frameOf(role, fin, frame.Ping, ""),
+		frameOf(role, fin, frame.Continuation, payload[b:]),
+	}, nil)
+}
+
+// everyTwoCalls runs f for every two kinds of read calls, roles, and kinds of windows.
+func everyTwoCalls(t *testing.T, f func(t *testing.T, role Role, takeover bool, a, b readCall)) {
+	for _, role := range both {
+		for _, takeover := range []bool{false, true} {
+			for _, a := range readCalls {
+				for _, b := range readCalls {
+					t.Run(fmt.Sprintf("%v/takeover=%v/%s/%s", role, takeover, a.name, b.name), func(t *testing.T) {
+						synctest.Test(t, func(t *testing.T) { f(t, role, takeover, a, b) })
+					})
+				}
+			}
+		}
+	}
+}
+
+// A compressed message comes byte by byte; two kinds of calls take turns waiting for
+// a byte each and are canceled behind it. The message is whole at the end, or, if it
+// was given up, the next one is, which refers to it.
+// Checklist: D7, D8
+func TestCanceledReadsKeepEveryCompressedByte(t *testing.T) {
+	everyTwoCalls(t, func(t *testing.T, role Role, takeover bool, a, b readCall) {
+		c, p := newPackedPeer(t, role, deflating(12, takeover), quiet())
+		z := newPacker(12, takeover)
+		in := tornPacked(p.role, z.pack(tornText))
+		next := packedIn(p.role, frame.Text, z.pack(tornText+tornText), 2)
+		gone, handed := false, false
+		last := len(in) - 1
+		for i := range last {
+			call := a
+			if i%2 == 1 {
+				call = b
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			result := call.start(ctx, c)
+			synctest.Wait()
+			p.send(in[i : i+1])
+			synctest.Wait()
+			cancel()
+			r := <-result
+			if !errors.Is(r.err, context.Canceled) || c.Err() != nil {
+				t.Fatalf("%s canceled behind byte %d: got %q, %v; Err %v", call.name, i, r.got, r.err, c.Err())
+			}
+			handed = handed || r.got != ""
+			gone = gone || call.name == "Discard" && i+1 >= openAt(p.role)
+		}
+		p.send(in[last:], next)
+		if !gone && !handed {
+			wantMessage(t, c, Text, tornText)
+		}
+		wantMessage(t, c, Text, tornText+tornText)
+	})
+}
+
+// A call canceled at any place of a large message, before and behind the first time
+// it was inflated, is followed by one that may finish; later messages refer to both.
+// Checklist: D7, D8
+func TestNextCallGoesOnInACompressedMessage(t *testing.T) {
+	text := noise(7, 70_000)
+	for _, part := range []int{0, 1} {
+		everyTwoCalls(t, func(t *testing.T, role Role, takeover bool, a, b readCall) {
+			places := []int{1, 500, gatherMax - 1, gatherMax + 20, gatherMax + 3000}
+			if part == 1 {
+				places = []int{2*gatherMax + 20, 40_000, 50_000}
+			}
+			for _, at := range places {
+				goOnPacked(t, role, takeover, a, b, at, text)
+			}
+		})
+	}
+}
+
+func goOnPacked(t *testing.T, role Role, takeover bool, a, b readCall, at int, text string) {
+	c, p := newPackedPeer(t, role, deflating(15, takeover), quiet())
+	defer c.CloseNow()
+	z := newPacker(15, takeover)
+	payload := z.pack(text)
+	in := packedIn(p.role, frame.Text, payload, gatherMax/2, gatherMax, 40_000)
+	want := []string{text, "two" + text[60_000:], "three" + text[65_000:]}
+	second, third := packedIn(p.role, frame.Text, z.pack(want[1]), 3), packedIn(p.role, frame.Text, z.pack(want[2]))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	first := a.start(ctx, c)
+	p.send(in[:at])
+	synctest.Wait()
+	cancel()
+	r := <-first
+	if !errors.Is(r.err, context.Canceled) {
+		t.Fatalf("%s canceled at %d: got %d bytes, %v", a.name, at, len(r.got), r.err)
+	}
+	gone := r.got != "" || a.name == "Discard" && at >= openAt(p.role)
+
+	ctx, cancel = context.WithCancel(t.Context())
+	result := b.start(ctx, c)
+	p.send(in[at:], second)
+	synctest.Wait()
+	cancel()
+	r = <-result
+	if gone {
+		want = want[1:]
+	}
+	switch {
+	case b.name == "Discard":
+		want = want[len(want)-1:]
+	case b.name != "Ping":
+		if r.got != want[0] || !r.whole || r.err != nil {
+			t.Fatalf("%s at %d, then %s: %d bytes, %v; want %d", a.name, at, b.name, len(r.got), r.err, len(want[0]))
+		}
+		want = want[1:]
+	}
+	p.send(third)
+	for _, w := range want {
+		wantMessage(t, c, Text, w)
+	}
+}
+
+// Close takes the reading over in the middle of a compressed message: what is left of
+// it is dropped, and the peer's Close is found behind it.
+// Checklist: L7, L17
+func TestCloseInsideACompressedMessage(t *testing.T) {
+	payload := newPacker(15, true).pack(noise(3, 60_000))
+	for _, role := range both {
+		for _, takeover := range []bool{false, true} {
+			for _, call := range readCalls {
+				for _, at := range []int{10, 1000, gatherMax + 20, 40_000} {
+					synctest.Test(t, func(t *testing.T) {
+						c, p := newPackedPeer(t, role, deflating(15, takeover), quiet())
+						in := packedIn(p.role, frame.Binary, payload, 20_000)
+						result := call.start(t.Context(), c)
+						p.send(in[:at])
+						synctest.Wait()
+						closed := later(func() error { return c.CloseWith(t.Context(), CloseNormal, "") })
+						synctest.Wait()
+						p.send(in[at:], packedIn(p.role, frame.Text, "no DEFLATE"), p.frame(fin, frame.Close, closePayload(CloseNormal, "")))
+						synctest.Wait()
+						p.nc.Close()
+						if r := <-closed; r.err != nil {
+							t.Errorf("%v, %s, %d: CloseWith: %v", role, call.name, at, r.err)
+						}
+						if r := <-result; r.whole || !IsNormal(r.err) && r.err != errSilent {
+							t.Errorf("%v, %s, %d: %v, want a normal end", role, call.name, at, r.err)
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+// The peer's Close cuts its own compressed message.
+// Checklist: L17
+func TestPeersCloseInsideACompressedMessage(t *testing.T) {
+	payload := newPacker(15, false).pack(noise(3, 40_000))
+	for _, role := range both {
+		for _, cut := range []int{5, 1000, 20_000} {
+			for _, way := range allWays() {
+				c, p := newPackedPeer(t, role, deflating(15, true), quiet())
+				p.send(compressed(p.frame(!fin, frame.Text, payload[:cut])), p.frame(fin, frame.Close, closePayload(CloseGoingAway, "bye")))
+				got, err := way.begin(c)(t.Context(), 40_000)
+				switch e := c.readErr.Load(); {
+				case e == nil || e.Code != CloseGoingAway || e.Sent != CloseGoingAway:
+					t.Errorf("%v, %s: %v, want 1001", role, way.name, err)
+				case len(got) >= 40_000:
+					t.Errorf("%v, %s: the message is whole", role, way.name)
+				}
+				p.expectClose(CloseGoingAway)
+			}
+		}
+	}
+}
