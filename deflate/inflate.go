@@ -37,7 +37,6 @@ type inflater struct {
 	codes      *codes // of the block: own or fixed
 	windowBits int
 
-	base   int
 	header headerState
 	own    codes
 	pad    [tailMax + tailZeros]byte
