@@ -31,11 +31,38 @@ func TestReport(t *testing.T) {
 	for _, name := range []string{"server", "client", "server-tls", "client-tls"} {
 		t.Run(name, func(t *testing.T) {
 			got := readReport(t, filepath.Join(*reportsDir, name, "index.json"))
-			want := readExpected(t, strings.TrimSuffix(name, "-tls"))
+			role, tls := strings.CutSuffix(name, "-tls")
+			want := readExpected(t, role)
+			if tls {
+				maps.DeleteFunc(want, func(id string, _ result) bool { return leftOutOverTLS(id) })
+			}
 			for _, difference := range compare(got, want) {
 				t.Error(difference)
 			}
 		})
+	}
+}
+
+// leftOutOverTLS says which cases run.sh runs over ws alone, for the reason given
+// there: the numbers of the groups of permessage-deflate with large messages.
+func leftOutOverTLS(id string) bool {
+	group, rest, _ := strings.Cut(id, ".")
+	_, number, _ := strings.Cut(rest, ".")
+	return (group == "12" || group == "13") &&
+		slices.Contains([]string{"7", "8", "9", "10", "12", "13", "14", "15", "16", "17"}, number)
+}
+
+func TestNumberOfCases(t *testing.T) {
+	for _, role := range []string{"server", "client"} {
+		all, tls := readExpected(t, role), 0
+		for id := range all {
+			if !leftOutOverTLS(id) {
+				tls++
+			}
+		}
+		if len(all) != 517 || tls != 301+12*8 {
+			t.Errorf("%s: got %d cases over ws and %d over wss, want 517 and 397", role, len(all), tls)
+		}
 	}
 }
 

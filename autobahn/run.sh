@@ -30,11 +30,19 @@ limit=900 # seconds for one shard; one takes less than a minute if it has a core
 shards=("core 1.* 2.* 3.* 4.* 5.* 6.* 7.* 9.* 10.*")
 for group in 12.{1..5} 13.{1..7}; do shards+=("$group $group.*"); done
 
+# Over wss the cases of these numbers are left out of the groups of permessage-deflate:
+# the messages of 16 KiB and more, but for the largest in 32 KiB fragments. TLS cuts
+# the stream below the frames anew, which small messages, fragments and one size above
+# a record (16 KiB) show; what deflate does with the rest is the same over ws, where
+# all cases are run, and it would be most of the time. expected_test.go knows.
+left_out_over_wss=(7 8 9 10 12 13 14 15 16 17)
+
 # The suite's Python keeps a core busy most of the time and then waits for us: one
 # more than there are cores keeps all of them busy.
 jobs=$(($(nproc) + 1))
 
 scheme=ws
+excluded='' # patterns for suite.json
 suffix='' # of what belongs to a role: -tls over wss
 children=()
 docker=
@@ -45,7 +53,11 @@ main() {
 		case $1 in
 		server | client) roles+=("$1") ;;
 		all) roles+=(server client) ;;
-		--tls) scheme=wss suffix=-tls ;;
+		--tls)
+			scheme=wss suffix=-tls
+			excluded=$(printf '"12.*.%s", ' "${left_out_over_wss[@]}"; printf '"13.*.%s", ' "${left_out_over_wss[@]}")
+			excluded=${excluded%, }
+			;;
 		--jobs)
 			jobs=${2:-}
 			shift
@@ -136,7 +148,7 @@ test_server() {
 		  "outdir": "$folder/report",
 		  "servers": [{"agent": "$agent", "url": "$url"}],
 		  "cases": [$3],
-		  "exclude-cases": [],
+		  "exclude-cases": [$excluded],
 		  "exclude-agent-cases": {}
 		}
 	JSON
@@ -163,7 +175,7 @@ test_client() {
 		  "key": "$key",
 		  "cert": "$cert",
 		  "cases": [$3],
-		  "exclude-cases": [],
+		  "exclude-cases": [$excluded],
 		  "exclude-agent-cases": {}
 		}
 	JSON
