@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"reflect"
+	"runtime"
 	"testing"
 )
 
@@ -208,6 +209,73 @@ func TestBomb(t *testing.T) {
 		d.Reset()
 		if got, err := d.Append(nil, []byte(vectors[0].payload), true, limit); string(got) != "Hello" || err != nil {
 			t.Errorf("after Reset: %q, %v", got, err)
+		}
+	}
+}
+
+// A bomb that is streamed stops where its caller does, which is behind limit by no
+// more than the room that it gave, and then holds a window and the working space.
+//
+// Checklist: D12
+func TestStreamedBomb(t *testing.T) {
+	const limit = 1 << 20
+	payload := bomb(t, 200<<20)
+	for _, takeover := range []bool{false, true} {
+		for _, cut := range []int{1, 1000, 16 << 10, len(payload)} {
+			d, p := NewDecompressor(15, takeover), make([]byte, 32<<10)
+			total := 0
+			for rest := payload; total <= limit; {
+				n, used, err := d.Fill(p, rest[:min(cut, len(rest))], cut >= len(rest))
+				if err != nil {
+					t.Fatalf("cut by %d: %v behind %d bytes", cut, err, total)
+				}
+				rest, total = rest[used:], total+n
+			}
+			if total > limit+32<<10 || cap(d.past.buf) > 1<<15 {
+				t.Errorf("cut by %d: %d bytes of output, %d of history", cut, total, cap(d.past.buf))
+			}
+			if d.Reset(); d.z != nil || d.window != nil || d.past.buf != nil {
+				t.Errorf("cut by %d: memory is kept behind Reset", cut)
+			}
+		}
+	}
+}
+
+// 1,000 connections, each in the middle of a bomb and just below its limit.
+//
+// Checklist: D12
+func TestManyBombs(t *testing.T) {
+	const limit, count = 64 << 10, 1000
+	payload := bomb(t, 1<<20)
+	enough := 1
+	for n := 0; n < limit-2000; enough++ { // a byte is worth up to 1032
+		out, err := new(Decompressor).Append(nil, payload[:enough], false, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n = len(out)
+	}
+	live := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := live()
+	all, outs := make([]*Decompressor, count), make([][]byte, count)
+	var err error
+	for i := range all {
+		all[i] = NewDecompressor(15, true)
+		if outs[i], err = all[i].Append(nil, payload[:enough-1], false, limit); err != nil || len(outs[i]) < limit-2000 {
+			t.Fatalf("%d bytes, %v", len(outs[i]), err)
+		}
+	}
+	if held := live() - before; held > count*2*limit {
+		t.Errorf("%d bytes are held, limit %d", held, count*2*limit)
+	}
+	for i, d := range all {
+		if _, err := d.Append(outs[i], payload[enough-1:], true, limit); err != ErrTooLarge {
+			t.Fatal(err)
 		}
 	}
 }
