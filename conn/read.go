@@ -60,7 +60,8 @@ func (c *Conn) Read(ctx context.Context) (MessageType, []byte, error) {
 }
 
 // ReadAppend is Read into memory of the caller's: it appends the message to buf
-// and returns the extended slice. With room enough it allocates nothing. After an
+// and returns the extended slice. With room enough it allocates nothing; a message
+// that was compressed wants 288 bytes more than it has. After an
 // error the slice is buf, though bytes behind its length may have been written.
 func (c *Conn) ReadAppend(ctx context.Context, buf []byte) (MessageType, []byte, error) {
 	m := message{b: buf, base: len(buf), caller: buf != nil}
