@@ -22,6 +22,7 @@
 //	./deflate            FuzzNegotiate        what a server answers to any offer, the client accepts
 //	./deflate            FuzzConfirm          what a client accepts of any answer is within its offers
 //	./fuzz               FuzzStream           any cut and any reading method, the same messages and the same end
+//	./fuzz               FuzzCompressedStream any cut, the same messages and the same end, where compression was agreed on
 //	./fuzz               FuzzServerBytes      any bytes end in a documented error; what we say is legal
 //	./fuzz               FuzzClientBytes      any bytes end in a documented error; what we say is legal
 //	./fuzz               FuzzText             text is judged as unicode/utf8 does, both ways, under any split

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tidewire/websocket/conn"
+	"github.com/tidewire/websocket/deflate"
 	"github.com/tidewire/websocket/frame"
 	"github.com/tidewire/websocket/internal/protocol"
 	"github.com/tidewire/websocket/internal/wiretest"
@@ -39,6 +40,10 @@ func (o *outcome) equal(p *outcome) bool {
 // play gives the stream and its end to a connection, cut as cuts say, and reads in
 // one way. It also returns what the connection sent.
 func play(t *testing.T, role conn.Role, by way, stream, cuts []byte) (outcome, []byte) {
+	return playSetup(t, conn.Setup{Role: role}, by, stream, cuts)
+}
+
+func playSetup(t *testing.T, s conn.Setup, by way, stream, cuts []byte) (outcome, []byte) {
 	start := time.Now()
 	a, b := wiretest.Pipe(1 << 20)
 	// A server that closes a pipe over bytes behind the peer's Close cannot look for
@@ -46,7 +51,7 @@ func play(t *testing.T, role conn.Role, by way, stream, cuts []byte) (outcome, [
 	b.SetManners(wiretest.Manners{QuietClose: true})
 	a.Write(stream)
 	a.CloseWrite()
-	c := conn.New(wiretest.Split(b, pieces(cuts)), conn.Setup{Role: role}, &conn.Options{
+	c := conn.New(wiretest.Split(b, pieces(cuts)), s, &conn.Options{
 		ReadLimit: readLimit, StreamLimit: readLimit, MaxFragments: maxFragments,
 	})
 	got, err := readAll(context.Background(), c, by)
@@ -66,6 +71,8 @@ func play(t *testing.T, role conn.Role, by way, stream, cuts []byte) (outcome, [
 	switch {
 	case errors.As(err, &rule):
 		o.end = rule.Error()
+	case errors.Is(err, deflate.ErrCorrupt):
+		o.end = "corrupt"
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		o.end = "unexpected EOF"
 	case errors.Is(err, io.EOF):
