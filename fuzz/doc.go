@@ -19,6 +19,7 @@
 //	./deflate            FuzzCompressor       what is compressed inflates again, in any mode
 //	./deflate            FuzzDecompressor     the bytes and the verdict of compress/flate, under any cut
 //	./deflate            FuzzMatchEnd         a match ends where its plain twin says
+//	./deflate            FuzzMixture          pieces, streams and canceled reads give what one call gives
 //	./deflate            FuzzNegotiate        what a server answers to any offer, the client accepts
 //	./deflate            FuzzConfirm          what a client accepts of any answer is within its offers
 //	./fuzz               FuzzStream           any cut and any reading method, the same messages and the same end
