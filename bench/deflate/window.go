@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tidewire/websocket/bench/internal/corpus"
 	"github.com/tidewire/websocket/bench/internal/measure"
@@ -53,7 +54,7 @@ func (r *Report) windows(s *settings) error {
 	return nil
 }
 
-// windowCosts measures all windows in turns: first all fast compressors, and so on.
+// windowCosts measures all that a window does, for all windows, in turns.
 func (r *Report) windowCosts(s *settings, histories []history, size int) error {
 	stream := benchCase{kind: corpus.JSON, size: size}.stream(s.short)
 	costs := make([]*WindowCost, len(histories))
@@ -76,15 +77,12 @@ func (r *Report) windowCosts(s *settings, histories []history, size int) error {
 			return err
 		}
 	}
-	times := func(works []measure.Work, set func(c *WindowCost, e measure.Estimate)) {
-		for i, series := range measure.Interleave(s.measure, 1, works) {
-			set(costs[i], series.Estimate())
-		}
+	series := measure.Interleave(s.measure, 1, slices.Concat(fast, rested, better, inflating))
+	for i, c := range costs {
+		n := len(costs)
+		c.FastTime, c.RestedTime = series[i].Estimate(), series[n+i].Estimate()
+		c.BetterTime, c.InflateTime = series[2*n+i].Estimate(), series[3*n+i].Estimate()
 	}
-	times(fast, func(c *WindowCost, e measure.Estimate) { c.FastTime = e })
-	times(rested, func(c *WindowCost, e measure.Estimate) { c.RestedTime = e })
-	times(better, func(c *WindowCost, e measure.Estimate) { c.BetterTime = e })
-	times(inflating, func(c *WindowCost, e measure.Estimate) { c.InflateTime = e })
 	return nil
 }
 
