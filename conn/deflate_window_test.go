@@ -423,7 +423,7 @@ func TestWireKeepsToTheAgreedWindow(t *testing.T) {
 			}
 		}
 	}
-	if smaller[8] >= smaller[15] {
+	if smaller[8] >= smaller[15] && smaller[15] > 0 { // 0: -run has left it out
 		t.Errorf("a window of 256 bytes saves %d bytes, one of 32 KiB %d", smaller[8], smaller[15])
 	}
 }
