@@ -72,8 +72,9 @@ func bombIn(role Role, payload string, frames int) []byte {
 	var b []byte
 	op := frame.Binary
 	for i := range frames {
-		from, to := i*len(payload)/frames, (i+1)*len(payload)/frames
-		f := frameOf(role, i == frames-1, op, payload[from:to])
+		n := len(payload) / (frames - i)
+		f := frameOf(role, i == frames-1, op, payload[:n])
+		payload = payload[n:]
 		if i == 0 {
 			f = compressed(f)
 		}
