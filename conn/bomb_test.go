@@ -5,7 +5,6 @@ import (
 	"compress/flate"
 	"context"
 	"fmt"
-	"io"
 	"runtime"
 	"strings"
 	"sync"
@@ -42,16 +41,23 @@ func bomb(t testing.TB, n int) string {
 	return bombs.made[n]
 }
 
-// counted counts what is read of a stream.
+// counted is a script that counts what is read until the Close goes out: what comes
+// then is dropped unread.
 type counted struct {
-	in io.Reader
-	n  int64
+	script
+	n       int64
+	atClose chan int64 // with room for one
 }
 
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.in.Read(p)
 	c.n += int64(n)
 	return n, err
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	c.atClose <- c.n
+	return len(p), nil
 }
 
 // allocated is how many bytes f allocates in all.
@@ -103,15 +109,11 @@ func stopBomb(t *testing.T, role Role, frames int) {
 	for _, way := range collecting {
 		o := quiet()
 		o.ReadLimit = limit
-		s := &counted{in: bytes.NewReader(in)}
-		c := New(&script{in: s}, Setup{Role: role, Deflate: deflating(15, frames == 1)}, o)
+		s := &counted{script: script{in: bytes.NewReader(in)}, atClose: make(chan int64, 1)}
+		c := New(s, Setup{Role: role, Deflate: deflating(15, frames == 1)}, o)
 		var got string
 		var err error
-		var read int64
-		used := allocated(func() {
-			got, err = way.begin(c)(t.Context(), 0)
-			read = s.n
-		})
+		used := allocated(func() { got, err = way.begin(c)(t.Context(), 0) })
 		if got != "" || brokenRule(err) != CloseTooBig || closeError(t, err).Sent != CloseTooBig {
 			t.Errorf("%v, %d frames, %s: %d bytes, %v; want 1009", role, frames, way.name, len(got), err)
 		}
@@ -119,7 +121,7 @@ func stopBomb(t *testing.T, role Role, frames int) {
 		if most := int64(3*limit + 256<<10); used > most && !raced() {
 			t.Errorf("%v, %d frames, %s: %d bytes allocated, want at most %d", role, frames, way.name, used, most)
 		}
-		if n := float64(read) / float64(len(in)) * float64(len(payload)); n > 2*gatherMax+smallBuffer {
+		if n := float64(<-s.atClose) / float64(len(in)) * float64(len(payload)); n > 2*gatherMax+smallBuffer {
 			t.Errorf("%v, %d frames, %s: %.0f compressed bytes were read", role, frames, way.name, n)
 		}
 	}
