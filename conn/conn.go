@@ -71,7 +71,8 @@ type Conn struct {
 	closeErr   *CloseError // the Close received
 	firstErr   *CloseError // the first failure
 	closeTimer *time.Timer
-	over       bool // the socket is closed
+	corkTimer  *time.Timer // where the sweeper cannot flush; nil before it is needed
+	over       bool        // the socket is closed
 
 	// The keepalive's.
 	keep keepalive
@@ -80,6 +81,7 @@ type Conn struct {
 	readErr    atomic.Pointer[CloseError] // ends every read, once set
 	discarding atomic.Bool                // Close has taken reading over
 	readLimit  atomic.Int64
+	more       atomic.Bool   // a complete frame waits in the read buffer
 	waiting    atomic.Uint32 // what a read waits for: notWaiting, betweenMessages, insideMessage
 	stats      counters
 }

@@ -22,11 +22,17 @@
 // connection ends with never matches a context's error.
 //
 // Only a Write waits for the socket. A frame that is committed is sent whole or
-// the connection ends. Write returns when its bytes are with the kernel or
-// committed behind another Write that will send them. Everything that must not
+// the connection ends. Write returns when its bytes are with the kernel, committed
+// behind another Write that will send them, or corked. Everything that must not
 // wait (the answer to a Ping or a Close, Ping, Post, BeginClose) offers its bytes
 // once; what the socket does not take is finished by a goroutine that lives only
 // while the socket is full, bounded by Options.WriteTimeout.
+//
+// Corking. While complete frames of the peer wait in the read buffer, what is
+// written stays in the outgoing buffer, and goes out with the rest: when the reader
+// is about to wait, when 64 KiB have come together, or after Options.FlushDelay.
+// So a peer that sends many messages at once is answered in one system call.
+// CloseNow drops what is corked.
 //
 // Each direction fails once and then returns that error for ever. A failed write
 // ends writing, not reading: what the peer sent before still arrives, above all
@@ -52,9 +58,9 @@
 // a Messages loop.
 //
 // Nothing of ours runs while a connection waits: no goroutine and no finalizer.
-// Keepalive is a timer, shared by the connections of a Group. The package has no
-// timer, channel or goroutine of its own, so that all of it works inside
-// testing/synctest.
+// Keepalive is a timer, shared by the connections of a Group. The one goroutine of
+// the package flushes what is corked on sockets, and ends when nothing is; so all
+// of the rest works inside testing/synctest.
 //
 // A frame header is a claim, not a reason to allocate. Memory follows the bytes
 // that arrived: at most twice as many and 8 KiB, below twice the read limit while

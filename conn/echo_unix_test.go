@@ -3,12 +3,17 @@
 package conn
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tidewire/websocket/frame"
 )
 
 // BenchmarkEcho is a round trip over loopback TCP, beside the same bytes without
@@ -81,4 +86,47 @@ func cpuTime(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkPipelined is an echo of 16 messages at a time, beside the same bytes
+// without any protocol, answered in one write.
+func BenchmarkPipelined(b *testing.B) {
+	const depth = 16
+	for _, n := range []int{16, 128, 1 << 10} {
+		b.Run(fmt.Sprintf("%d/raw", n), func(b *testing.B) {
+			dialed, accepted := loopback(b)
+			dialed.SetDeadline(time.Time{})
+			accepted.SetDeadline(time.Time{})
+			go rawEcho(accepted, depth*n)
+			pipelined(b, dialed, make([]byte, depth*n), depth*n, depth)
+		})
+		b.Run(fmt.Sprintf("%d/tidewire", n), func(b *testing.B) {
+			dialed, accepted := loopback(b)
+			dialed.SetDeadline(time.Time{})
+			accepted.SetDeadline(time.Time{})
+			server := New(accepted, Setup{Role: Server}, quiet())
+			defer server.CloseNow()
+			go echo(context.Background(), server)
+			out := bytes.Repeat(frameOf(Client, true, frame.Binary, strings.Repeat("x", n)), depth)
+			in := len(frameOf(Server, true, frame.Binary, strings.Repeat("x", n)))
+			pipelined(b, dialed, out, depth*in, depth)
+		})
+	}
+}
+
+// pipelined sends out and reads in bytes, an op being one of depth messages.
+func pipelined(b *testing.B, nc net.Conn, out []byte, in, depth int) {
+	p := make([]byte, in)
+	defer reportCPU(b, len(out)/depth)()
+	for i := 0; b.Loop(); i++ {
+		if i%depth != 0 {
+			continue
+		}
+		if _, err := nc.Write(out); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.ReadFull(nc, p); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -8,10 +8,19 @@ import (
 	"github.com/tidewire/websocket/frame"
 )
 
-// flush sends what is committed, waiting for the socket within ctx. If the write
-// turn is taken, its holder looks again before it lets go. mu is held, and
-// released.
+// flush sends what is committed, waiting for the socket within ctx, or corks it. mu
+// is held, and released.
 func (c *Conn) flush(ctx context.Context) error {
+	if !c.wr.busy && c.wr.out != nil && c.cork() {
+		c.mu.Unlock()
+		return nil
+	}
+	return c.flushNow(ctx)
+}
+
+// flushNow is flush without corking. If the write turn is taken, its holder looks
+// again before it lets go.
+func (c *Conn) flushNow(ctx context.Context) error {
 	if c.wr.busy || c.wr.out == nil {
 		c.mu.Unlock()
 		return nil

@@ -35,6 +35,10 @@ const (
 	// peer counts as gone.
 	defaultWriteTimeout = 10 * time.Second
 
+	// defaultFlushDelay is how long a written message may wait for others to go with
+	// it, when the reader has more to answer: no peer notices that.
+	defaultFlushDelay = 100 * time.Microsecond
+
 	// defaultQueueBytes is what Post holds for one connection, in framed bytes.
 	defaultQueueBytes = 256 << 10
 
@@ -65,6 +69,13 @@ const (
 	// piece is how much a foreign net.Conn is given at a time: one TLS record,
 	// so that the write timeout measures standing still and not size.
 	piece = 16 << 10
+
+	// sweepAtMost is how long the sweeper sleeps while something is corked for longer.
+	sweepAtMost = time.Second
+
+	// shrinkAfter is how many buffers in a row must come half empty before the next
+	// one is smaller.
+	shrinkAfter = 16
 
 	// maskStep is how much is copied and masked before the next part: it stays in
 	// the first-level cache.
@@ -145,6 +156,13 @@ type Options struct {
 	// net.Conn that has no deadlines all of the connection ends. Default 10 s.
 	WriteTimeout time.Duration
 
+	// FlushDelay is how long what is written may wait, at most, to go to the socket
+	// together with more: while complete frames of the peer are waiting to be read.
+	// When they are read, or 64 KiB have come together, it goes at once. It is precise
+	// to about 0.2 ms on Linux, and to 1 ms elsewhere and over TLS. Default 100 µs;
+	// negative: every message goes at once.
+	FlushDelay time.Duration
+
 	// QueueBytes bounds what Post and PostPrepared hold, in framed bytes. Default
 	// 256 KiB.
 	QueueBytes int
@@ -171,6 +189,7 @@ type settings struct {
 	pingTimeout  time.Duration
 	closeTimeout time.Duration
 	writeTimeout time.Duration
+	flushDelay   time.Duration
 	queueBytes   int
 	trustText    bool
 	compression  *Compression // nil: off
@@ -190,6 +209,7 @@ func (o *Options) settings() settings {
 		pingTimeout:  orDefault(o.PingTimeout, defaultPingTimeout),
 		closeTimeout: orDefault(o.CloseTimeout, defaultCloseTimeout),
 		writeTimeout: orDefault(o.WriteTimeout, defaultWriteTimeout),
+		flushDelay:   orDefault(o.FlushDelay, defaultFlushDelay),
 		queueBytes:   orDefault(o.QueueBytes, defaultQueueBytes),
 		trustText:    o.TrustText,
 		compression:  o.Compression,

@@ -25,7 +25,7 @@ func (c *Conn) Post(t MessageType, p []byte) error {
 	} else {
 		err = c.postNow(m)
 	}
-	c.offer()
+	c.offerData()
 	return err
 }
 
@@ -67,7 +67,7 @@ func (c *Conn) PostPrepared(ms ...*Prepared) error {
 			c.commit(&b, final)
 		}
 	}
-	c.offer()
+	c.offerData()
 	return nil
 }
 

@@ -123,7 +123,7 @@ func (c *Conn) flushBeforeWait(ctx context.Context) error {
 	if !w.message.held && w.committed() < highWater {
 		return nil
 	}
-	if err := c.flush(ctx); err != nil {
+	if err := c.flushNow(ctx); err != nil {
 		return err
 	}
 	c.mu.Lock()

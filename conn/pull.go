@@ -1,6 +1,10 @@
 package conn
 
-import "context"
+import (
+	"context"
+
+	"github.com/tidewire/websocket/frame"
+)
 
 // pull waits for bytes of the stream and puts them into p, or, if p is nil, into a
 // buffer of its own. A context that ends, or Close taking over, stops the wait and
@@ -30,12 +34,13 @@ func (c *Conn) pull(ctx context.Context, p []byte) (int, error) {
 // receive is one attempt of pull. A new context costs a watcher only if there is
 // nothing to read yet.
 func (c *Conn) receive(ctx context.Context, p []byte) (int, error) {
-	if c.wire.tries() && !c.readWatch.watches(ctx) {
+	if c.wire.tries() && (c.rd.corks || !c.readWatch.watches(ctx)) {
 		n, err := c.tryReceive(p)
 		if n > 0 || err != nil {
 			return n, err
 		}
 	}
+	c.uncork()
 	c.readWatch.begin(ctx)
 	if c.inside() {
 		c.waiting.Store(insideMessage)
@@ -45,7 +50,11 @@ func (c *Conn) receive(ctx context.Context, p []byte) (int, error) {
 	if p != nil {
 		return c.wire.read(p)
 	}
-	b, err := c.wire.readPooled()
+	size := smallBuffer // which a foreign connection holds while it waits
+	if c.wire.tries() {
+		size = c.rd.nextSize()
+	}
+	b, err := c.wire.readPooled(size)
 	return c.hold(b), err
 }
 
@@ -53,7 +62,7 @@ func (c *Conn) tryReceive(p []byte) (int, error) {
 	if p != nil {
 		return c.wire.tryRead(p)
 	}
-	b := getBuffer(smallBuffer)
+	b := getBuffer(c.rd.nextSize())
 	n, err := c.wire.tryRead(b.b[:cap(b.b)])
 	b.b = b.b[:n]
 	return c.hold(b), err
@@ -65,8 +74,44 @@ func (c *Conn) hold(b *buffer) int {
 		putBuffer(b)
 		return 0
 	}
-	c.rd.buf, c.rd.pos = b, 0
-	return len(b.b)
+	n := len(b.b)
+	c.rd.buf, c.rd.pos = c.rd.adapt(b), 0
+	return n
+}
+
+// nextSize is how large the next buffer to read into is.
+func (rd *reader) nextSize() int { return max(rd.ahead, smallBuffer) }
+
+// adapt makes the next buffer larger after a full one, and smaller after some that
+// were mostly empty. It replaces such a one by one that fits: nobody shall pin more
+// memory than he sends.
+func (rd *reader) adapt(b *buffer) *buffer {
+	n := len(b.b)
+	switch {
+	case n == cap(b.b):
+		rd.ahead, rd.mostlyEmpty = min(2*n, bigBuffer), 0
+	case n <= cap(b.b)/2 && cap(b.b) > smallBuffer:
+		if rd.mostlyEmpty++; rd.mostlyEmpty == shrinkAfter {
+			rd.ahead, rd.mostlyEmpty = cap(b.b)/2, 0
+		}
+		fitting := getBuffer(n)
+		fitting.b = append(fitting.b, b.b...)
+		putBuffer(b)
+		return fitting
+	default:
+		rd.mostlyEmpty = 0
+	}
+	return b
+}
+
+// frameWaits reports whether a complete frame is in the buffer.
+func (rd *reader) frameWaits() bool {
+	b := rd.buffered()
+	if len(b) == 0 {
+		return false
+	}
+	h, err := frame.ParseHeader(b)
+	return err == nil && h.Length <= int64(len(b)-h.Len())
 }
 
 // inside reports whether a frame or message has begun and not ended.

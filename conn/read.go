@@ -25,8 +25,12 @@ type reader struct {
 	in protocol.Inbound
 
 	// buf.b[pos:] has arrived and is not parsed yet; buf is nil if that is nothing.
-	buf *buffer
-	pos int
+	buf         *buffer
+	pos         int
+	ahead       int  // size of the next buffer; 0: the smallest
+	mostlyEmpty int  // buffers in a row
+	more        bool // Conn.more
+	corks       bool // it was true since the reader waited
 
 	inflate *inflater // nil: no compression was agreed on
 
@@ -119,6 +123,7 @@ func (c *Conn) messageEnded() {
 	c.stats.messagesIn.Add(1)
 	c.rd.stream = nil
 	c.rd.resetMessage()
+	c.lookAhead()
 }
 
 // resetMessage forgets what was counted of the message that has ended.

@@ -6,8 +6,8 @@ import (
 )
 
 // Reader begins the next message and returns a reader of its payload, for messages
-// of any size: it holds no more than one buffer, and Options.StreamLimit alone
-// bounds it. The reader returns io.EOF at the end of the message, and an error
+// of any size: it holds no more than one buffer of 64 KiB, and Options.StreamLimit
+// alone bounds it. The reader returns io.EOF at the end of the message, and an error
 // instead of its last bytes if the message breaks a rule; text is valid UTF-8 only
 // once io.EOF has come.
 //

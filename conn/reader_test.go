@@ -312,7 +312,7 @@ func TestReaderHoldsOneBuffer(t *testing.T) {
 				t.Fatalf("at %d: %d, %v", n, k, err)
 			}
 			n += k
-			if b := c.rd.buf; c.rd.kept != nil || b != nil && cap(b.b) > smallBuffer {
+			if b := c.rd.buf; c.rd.kept != nil || b != nil && cap(b.b) > bigBuffer {
 				t.Fatalf("at %d: more than one buffer is held", n)
 			}
 		}

@@ -14,9 +14,9 @@ import (
 type wire interface {
 	// read waits for bytes and puts them into p.
 	read(p []byte) (int, error)
-	// readPooled waits for bytes and puts them into a pooled buffer, which is taken,
-	// where the system allows it, only when they are there.
-	readPooled() (*buffer, error)
+	// readPooled waits for bytes and puts them into a pooled buffer of that size, which
+	// is taken, where the system allows it, only when they are there.
+	readPooled(size int) (*buffer, error)
 	// tryRead is read without waiting: nothing there is 0 and no error.
 	tryRead(p []byte) (int, error)
 	// write waits for room and sends the first bytes of p, at least one.
@@ -69,8 +69,8 @@ func newAnyWire(nc net.Conn) *anyWire {
 
 func (w *anyWire) read(p []byte) (int, error) { return w.nc.Read(p) }
 
-func (w *anyWire) readPooled() (*buffer, error) {
-	b := getBuffer(smallBuffer)
+func (w *anyWire) readPooled(size int) (*buffer, error) {
+	b := getBuffer(size)
 	n, err := w.nc.Read(b.b[:cap(b.b)])
 	b.b = b.b[:n]
 	return b, err

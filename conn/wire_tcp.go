@@ -37,7 +37,8 @@ type tcpWire struct {
 
 	onRead, onTryRead, onWrite, onTryWrite func(fd uintptr) bool // made once
 
-	in     []byte  // where doRead puts bytes; nil: into a pooled buffer
+	in     []byte // where doRead puts bytes; nil: into a pooled buffer of inSize
+	inSize int
 	pooled *buffer // of doRead
 	inN    int
 	inErr  error
@@ -65,8 +66,8 @@ func (w *tcpWire) tryRead(p []byte) (int, error) {
 	return n, err
 }
 
-func (w *tcpWire) readPooled() (*buffer, error) {
-	w.in = nil
+func (w *tcpWire) readPooled(size int) (*buffer, error) {
+	w.in, w.inSize = nil, size
 	n, err := w.result(w.raw.Read(w.onRead))
 	b := w.pooled
 	w.pooled = nil
@@ -102,7 +103,7 @@ func (w *tcpWire) result(err error) (int, error) {
 func (w *tcpWire) doRead(fd uintptr) bool {
 	p := w.in
 	if p == nil {
-		w.pooled = getBuffer(smallBuffer)
+		w.pooled = getBuffer(w.inSize)
 		p = w.pooled.b[:cap(w.pooled.b)]
 	}
 	w.inN, w.inErr = sysRead(fd, p)

@@ -219,12 +219,12 @@ func TestTriesDoNotWait(t *testing.T) {
 	if n, err := w.read(p); n != 0 || !isTimeout(err) {
 		t.Errorf("read behind a deadline = %d, %v; want a timeout", n, err)
 	}
-	if b, err := w.readPooled(); b != nil || !isTimeout(err) {
+	if b, err := w.readPooled(smallBuffer); b != nil || !isTimeout(err) {
 		t.Errorf("readPooled behind a deadline = %v, %v; want a timeout", b, err)
 	}
 	w.setReadDeadline(time.Time{})
 	far.Write([]byte("there"))
-	if b, err := w.readPooled(); err != nil || string(b.b) != "there" {
+	if b, err := w.readPooled(smallBuffer); err != nil || string(b.b) != "there" {
 		t.Errorf("readPooled = %v, %v", b, err)
 	}
 

@@ -35,6 +35,7 @@ type writer struct {
 	packing int        // bytes of a posted message while it is compressed
 
 	out    *buffer // nil if empty
+	due    bool    // a flush of what is corked has been arranged
 	busy   bool    // the write turn is taken
 	flight int     // bytes its holder has not sent yet, at most
 
@@ -56,8 +57,9 @@ type outgoing struct {
 // Write sends one message in one frame. p is the caller's again when Write
 // returns and is never changed.
 //
-// Write returns when the bytes are with the kernel, or committed behind another
-// Write that will flush them; a failure met later is the next call's error. If ctx
+// Write returns when the bytes are with the kernel, committed behind another Write
+// that will flush them, or, while more of the peer waits to be read, corked for
+// Options.FlushDelay at most; a failure met later is the next call's error. If ctx
 // ends first, the call returns its error: before the message is committed nothing
 // of it is sent; a message of up to 16 KiB that is committed is sent all the
 // same; in the middle of a larger one, and over TLS, writing has ended.
@@ -177,6 +179,11 @@ func (c *Conn) commitLater(d *deflater) {
 // message turn are held.
 func (c *Conn) awaitRoom(ctx context.Context, limit int) error {
 	for c.wr.err == nil && c.wr.committed() >= limit {
+		if !c.wr.busy { // corked: nobody is sending it
+			c.offer()
+			c.mu.Lock()
+			continue
+		}
 		if !c.awaitChange(ctx) {
 			break
 		}

@@ -1,0 +1,75 @@
+package conn
+
+import "time"
+
+// Corking. While complete frames wait in the read buffer, whoever reads them is
+// about to answer them too. So what is written meanwhile stays in out and goes to
+// the socket together: when the reader is about to wait, when highWater bytes have
+// come together, or after Options.FlushDelay. A pipelined echo then costs one
+// system call for many messages.
+
+// cork leaves what is committed in out, if that is the time for it, and reports
+// whether it did. mu is held and the write turn is free.
+func (c *Conn) cork() bool {
+	w := &c.wr
+	if !c.more.Load() || len(w.out.b) >= highWater || w.err != nil {
+		return false
+	}
+	if !w.due {
+		w.due = true
+		c.flushLater()
+	}
+	return true
+}
+
+// flushLater has flushCorked called after FlushDelay. mu is held.
+func (c *Conn) flushLater() {
+	switch {
+	case c.wire.tries() && sweeps:
+		corked.add(c, c.opt.flushDelay)
+	case c.corkTimer == nil:
+		c.corkTimer = time.AfterFunc(c.opt.flushDelay, c.flushCorked)
+	default:
+		c.corkTimer.Reset(c.opt.flushDelay)
+	}
+}
+
+// flushCorked sends what is corked, if it is not sent already.
+func (c *Conn) flushCorked() {
+	c.mu.Lock()
+	c.wr.due = false
+	c.offer()
+}
+
+// offerData offers what is committed, or corks it. mu is held, and released.
+func (c *Conn) offerData() {
+	if !c.wr.busy && c.wr.out != nil && c.cork() {
+		c.mu.Unlock()
+		return
+	}
+	c.offer()
+}
+
+// lookAhead says, at the end of a message, whether a complete frame waits behind
+// it. The read turn is held.
+func (c *Conn) lookAhead() {
+	if more := c.opt.flushDelay > 0 && c.rd.frameWaits(); more != c.rd.more {
+		c.rd.more = more
+		c.rd.corks = c.rd.corks || more
+		c.more.Store(more)
+	}
+}
+
+// uncork is called when the reader is about to wait. The read turn is held.
+func (c *Conn) uncork() {
+	if !c.rd.corks {
+		return
+	}
+	if c.rd.more {
+		c.rd.more = false
+		c.more.Store(false)
+	}
+	c.rd.corks = false
+	c.mu.Lock()
+	c.offer()
+}
