@@ -231,6 +231,7 @@ func (c *Conn) endReading(e *CloseError, do protocol.Action) error {
 	if do != 0 {
 		go c.finish(do)
 	}
+	c.wakeServe()
 	return c.readErr.Load()
 }
 
@@ -341,6 +342,7 @@ func (c *Conn) cut(err error) {
 	c.mu.Unlock()
 	c.wire.closeNow()
 	c.ended()
+	c.wakeServe()
 }
 
 // ended is the end of every connection: the socket is closed.

@@ -10,6 +10,7 @@ type message struct {
 	base   int
 	caller bool    // b is the caller's memory
 	lend   bool    // b may be the pool's, because it is only lent
+	stays  bool    // this is where the message goes on when more of it has come
 	pooled *buffer // which is this one
 }
 
@@ -89,6 +90,9 @@ func (m *message) resume(rd *reader) {
 // keep leaves what has arrived to the next read call. Bytes in memory that is the
 // caller's or the pool's move to memory of ours.
 func (m *message) keep(rd *reader) {
+	if m.stays {
+		return
+	}
 	rd.kept = m.b[m.base:]
 	if rd.inflate != nil {
 		rd.inflate.z.Keep(rd.kept)

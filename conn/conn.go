@@ -43,7 +43,6 @@ type Setup struct {
 // at any time; what each waits for is said beside it.
 type Conn struct {
 	// Set by New and never changed.
-	nc         net.Conn
 	wire       wire
 	role       Role
 	opt        settings
@@ -77,6 +76,8 @@ type Conn struct {
 	// The keepalive's.
 	keep keepalive
 
+	serving serving
+
 	// Read by anybody.
 	readErr    atomic.Pointer[CloseError] // ends every read, once set
 	discarding atomic.Bool                // Close has taken reading over
@@ -90,18 +91,17 @@ type Conn struct {
 // goroutine. From here on nc belongs to the connection; its deadlines are cleared.
 func New(nc net.Conn, s Setup, o *Options) *Conn {
 	c := &Conn{
-		nc:     nc,
-		wire:   newWire(nc),
 		role:   s.Role,
 		opt:    o.settings(),
 		sub:    s.Subprotocol,
 		ownEnd: s.OnEnd,
 		done:   make(chan struct{}),
 	}
+	c.timed = nc.SetDeadline(time.Time{}) == nil
+	c.wire = newWire(nc, o != nil && o.KeepNetConn)
 	c.readLimit.Store(c.opt.readLimit)
 	c.readWatch.init(c.wire.setReadDeadline)
 	c.writeWatch.init(c.wire.setWriteDeadline)
-	c.timed = nc.SetDeadline(time.Time{}) == nil
 
 	if s.Deflate != nil {
 		c.agree(*s.Deflate)
@@ -145,14 +145,15 @@ func (c *Conn) Subprotocol() string { return c.sub }
 func (c *Conn) Extensions() string { return c.extensions }
 
 // RemoteAddr is the peer's address.
-func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+func (c *Conn) RemoteAddr() net.Addr { return c.wire.remoteAddr() }
 
 // LocalAddr is our address.
-func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
+func (c *Conn) LocalAddr() net.Addr { return c.wire.localAddr() }
 
 // NetConn is the connection below, to look at: reading, writing or closing it, or
-// setting its deadlines, breaks the WebSocket connection.
-func (c *Conn) NetConn() net.Conn { return c.nc }
+// setting its deadlines, breaks the WebSocket connection. It is nil if the socket
+// was taken over, as TCP is on Linux: see Options.KeepNetConn.
+func (c *Conn) NetConn() net.Conn { return c.wire.netConn() }
 
 // SetReadLimit changes Options.ReadLimit from the next frame on: n bytes, 0 the
 // default, negative none.

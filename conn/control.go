@@ -164,6 +164,7 @@ func (c *Conn) awaitPong(ctx context.Context, rtt chan time.Duration) (time.Dura
 	}
 	err := c.readToPong(ctx, rtt)
 	c.unlockRead(ctx)
+	c.wakeServe()                          // to look at what was read
 	if err == nil || err == errTakenOver { // by Close, which passes Pongs too
 		return c.awaitOthers(ctx, rtt)
 	}

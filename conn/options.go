@@ -77,6 +77,23 @@ const (
 	// one is smaller.
 	shrinkAfter = 16
 
+	// pollBatch is how many events a poller takes from the system at a time.
+	pollBatch = 128
+
+	// One poller serves procsPerPoller processors, and there are maxPollers of them at
+	// most: what its goroutine does for an event is a hundredth of what the message
+	// costs.
+	procsPerPoller = 8
+	maxPollers     = 8
+
+	// watchTick is how long a Receiver may take, and twice that at most, before another
+	// goroutine goes on with the connections behind it. When overtakeMax of them have
+	// done so in overtakeWindow ticks, Receivers run in a pool for poolTicks.
+	watchTick      = time.Millisecond
+	overtakeMax    = 4
+	overtakeWindow = 64
+	poolTicks      = 1000
+
 	// maskStep is how much is copied and masked before the next part: it stays in
 	// the first-level cache.
 	maskStep = 16 << 10
@@ -173,6 +190,11 @@ type Options struct {
 
 	// Compression turns permessage-deflate on. Default: off.
 	Compression *Compression
+
+	// KeepNetConn leaves a TCP connection to Go's own poller. By default, on Linux, its
+	// socket is taken over by one of ours, which costs less time and memory, and the
+	// net.Conn is closed: NetConn then returns nil.
+	KeepNetConn bool
 
 	// OnEnd runs once when the connection has ended and its socket is closed, on a
 	// goroutine of its own, with what Err returns. A panic in it is logged.

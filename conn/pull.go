@@ -10,6 +10,9 @@ import (
 // buffer of its own. A context that ends, or Close taking over, stops the wait and
 // nothing else.
 func (c *Conn) pull(ctx context.Context, p []byte) (int, error) {
+	if c.rd.now {
+		return c.pullNow(p)
+	}
 	defer c.waiting.Store(notWaiting)
 	for {
 		n, err := c.receive(ctx, p)
@@ -31,6 +34,29 @@ func (c *Conn) pull(ctx context.Context, p []byte) (int, error) {
 	}
 }
 
+// pullNow is pull for a Receiver: it does not wait.
+func (c *Conn) pullNow(p []byte) (int, error) {
+	n, err := c.tryReceive(p)
+	switch {
+	case n > 0:
+		c.stats.wireIn.Add(int64(n))
+		return n, nil
+	case err != nil:
+		return 0, c.fail(cause("read", err, c.inside()))
+	}
+	c.uncork()
+	return 0, errNothingYet
+}
+
+// waitingNow says what the connection waits for.
+func (c *Conn) waitingNow() {
+	if c.inside() {
+		c.waiting.Store(insideMessage)
+	} else {
+		c.waiting.Store(betweenMessages)
+	}
+}
+
 // receive is one attempt of pull. A new context costs a watcher only if there is
 // nothing to read yet.
 func (c *Conn) receive(ctx context.Context, p []byte) (int, error) {
@@ -42,11 +68,7 @@ func (c *Conn) receive(ctx context.Context, p []byte) (int, error) {
 	}
 	c.uncork()
 	c.readWatch.begin(ctx)
-	if c.inside() {
-		c.waiting.Store(insideMessage)
-	} else {
-		c.waiting.Store(betweenMessages)
-	}
+	c.waitingNow()
 	if p != nil {
 		return c.wire.read(p)
 	}

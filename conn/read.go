@@ -39,6 +39,8 @@ type reader struct {
 	stream *messageReader // the Reader that the open message belongs to
 	drop   bool           // the rest of the open message goes to nobody
 	closer bool           // the turn is held by Close, which discards
+	now    bool           // the turn is held for a Receiver: nothing may wait for the socket
+	served message        // of a Receiver's, as far as it has come
 }
 
 // What a read waits for, in Conn.waiting.
@@ -287,6 +289,9 @@ func (c *Conn) obey(op frame.Opcode, p []byte) error {
 func (c *Conn) lockRead(ctx context.Context) error {
 	if err := c.readErr.Load(); err != nil {
 		return err
+	}
+	if c.Serving() {
+		return ErrServing
 	}
 	if err := ctx.Err(); err != nil {
 		return canceled("read", err)
