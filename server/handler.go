@@ -46,24 +46,25 @@ type handler struct {
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	v, err := h.options.judge(ask(w, r))
-	if err != nil {
+	p := ask(w, r, h.options)
+	defer p.free()
+	if err := p.judge(); err != nil {
 		refuse(w, r, err)
 		return
 	}
 	// WithoutCancel: the request's context ends when ServeHTTP returns. cancel runs when the connection ends.
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.Context()))
-	v.place.begin()
-	c, err := h.options.hijack(w, r, v, func(_ *conn.Conn, err error) { cancel(err) })
+	p.place.begin()
+	c, err := p.hijack(w, func(_ *conn.Conn, err error) { cancel(err) })
 	if err != nil {
-		v.place.done()
+		p.place.done()
 		cancel(err)
 		return
 	}
 	returned := r.Context()
 	r = r.WithContext(ctx)
 	r.Body = http.NoBody
-	s := &serving{handler: h, conn: c, request: r, place: v.place}
+	s := &serving{handler: h, conn: c, request: r, place: p.place}
 	s.server, _ = ctx.Value(http.ServerContextKey).(*http.Server)
 	s.start(returned)
 }

@@ -19,7 +19,7 @@ type place struct {
 }
 
 // admit gives a place to a client, or an *handshake.Error. g may be nil.
-func (g *Group) admit(remote string) (place, error) {
+func (g *Group) admit(client *opening) (place, error) {
 	if g == nil {
 		return place{}, nil
 	}
@@ -27,7 +27,7 @@ func (g *Group) admit(remote string) (place, error) {
 	defer g.mu.Unlock()
 	p := place{g: g}
 	if g.LimitPerIP > 0 {
-		p.ip = network(remote)
+		p.ip = network(client.remote())
 	}
 	switch {
 	case g.closing:
@@ -103,12 +103,25 @@ func (p place) giveUp() {
 	p.vacate()
 }
 
-// join makes the connection and its member in one step, so that it cannot end in between.
-func (p place) join(create func() *conn.Conn) *conn.Conn {
+// onEnd is the hook of the connection that takes p; nil if there is nothing to do.
+func (p place) onEnd(then endHook) endHook {
 	if p.g == nil {
-		return create()
+		return then
 	}
-	c, closing, forced := p.add(create)
+	return func(c *conn.Conn, err error) {
+		p.leave(c)
+		if then != nil {
+			then(c, err)
+		}
+	}
+}
+
+// join makes the connection and its member in one step, so that it cannot end in between.
+func (p place) join(nc net.Conn, s *conn.Setup, o *conn.Options) *conn.Conn {
+	if p.g == nil {
+		return conn.New(nc, *s, o)
+	}
+	c, closing, forced := p.add(nc, s, o)
 	switch { // Shutdown came while the handshake was answered
 	case forced:
 		c.CloseNow()
@@ -118,14 +131,14 @@ func (p place) join(create func() *conn.Conn) *conn.Conn {
 	return c
 }
 
-func (p place) add(create func() *conn.Conn) (c *conn.Conn, closing, forced bool) {
+func (p place) add(nc net.Conn, s *conn.Setup, o *conn.Options) (c *conn.Conn, closing, forced bool) {
 	g := p.g
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.conns == nil {
 		g.conns = make(map[*conn.Conn]netip.Addr)
 	}
-	c = create()
+	c = conn.New(nc, *s, o)
 	g.conns[c] = p.ip
 	g.pending--
 	return c, g.closing, g.forced
@@ -133,9 +146,6 @@ func (p place) add(create func() *conn.Conn) (c *conn.Conn, closing, forced bool
 
 // leave takes an ended connection out.
 func (p place) leave(c *conn.Conn) {
-	if p.g == nil {
-		return
-	}
 	p.g.mu.Lock()
 	defer p.g.mu.Unlock()
 	delete(p.g.conns, c)
