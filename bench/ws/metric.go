@@ -1,0 +1,66 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+
+	"github.com/tidewire/websocket/bench/internal/report"
+)
+
+// The names of metrics. Those of time and of calls are per message.
+const (
+	CPU      = "cpu"       // processor time of the server, nanoseconds
+	Times    = "times"     // that of the base divided by it, round by round
+	Rate     = "rate"      // per second
+	P50      = "p50"       // from sending to the answer, nanoseconds
+	P99      = "p99"       //
+	P99Times = "p99-times" // that of the base divided by it, round by round
+	Wire     = "wire"      // bytes from the server
+	Busy     = "load"      // part of its processor that the load used
+	Reads    = "reads"     // system calls of the server
+	Writes   = "writes"    //
+	Waits    = "waits"     //
+	Others   = "others"    //
+	PerCPU   = "per-cpu"   // in a second of the server's processor time
+
+	Found          = "found"           // resident bytes for each connection
+	Collected      = "collected"       // after a collection
+	FoundAfter     = "found-after"     // after a message on each of them
+	CollectedAfter = "collected-after" //
+)
+
+// A column is a metric in a table.
+type column struct {
+	metric, title string
+	text          func(float64) string
+}
+
+var columns = []column{
+	{Times, "of base", func(x float64) string { return fmt.Sprintf("%.2f", x) }},
+	{CPU, "CPU", report.Duration},
+	{Rate, "per second", count},
+	{PerCPU, "per CPU second", count},
+	{P50, "p50", report.Duration},
+	{P99, "p99", report.Duration},
+	{P99Times, "p99 of base", func(x float64) string { return fmt.Sprintf("%.2f", x) }},
+	{Wire, "on the wire", report.Bytes},
+	{Reads, "reads", calls},
+	{Writes, "writes", calls},
+	{Waits, "waits", calls},
+	{Others, "other calls", calls},
+	{Busy, "load", func(x float64) string { return fmt.Sprintf("%.0f %%", 100*x) }},
+	{Found, "found", report.Memory},
+	{Collected, "collected", report.Memory},
+	{FoundAfter, "found, 1 message", report.Memory},
+	{CollectedAfter, "collected, 1 message", report.Memory},
+}
+
+func calls(x float64) string { return fmt.Sprintf("%.3f", x) }
+
+func count(x float64) string {
+	if x < 10_000 {
+		return fmt.Sprintf("%.0f", x)
+	}
+	return fmt.Sprintf("%.1f k", x/1000)
+}
