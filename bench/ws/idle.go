@@ -36,14 +36,29 @@ func idle(conns int, d contest.Door, quick bool) *scenario {
 		alone:  true,
 		task:   contest.Task{Door: d, Lean: true},
 		stream: load.Stream{Kind: corpus.Random, Size: 128, Depth: 1},
-		slice:  func(p *pair) (Figures, error) { return p.idle(conns) },
+		slice:  func(p *pair) (Figures, error) { return p.idle(conns, 1) },
+	}
+}
+
+// windows are connections with context takeover that wait: what they keep from message
+// to message.
+func windows(conns int) *scenario {
+	const messages = 32
+	return &scenario{
+		name:   fmt.Sprintf("deflate-idle/%d", conns),
+		about:  fmt.Sprintf("%d connections with context takeover that wait; before and after %d messages of 1 KiB JSON on each", conns, messages),
+		quick:  true,
+		alone:  true,
+		task:   contest.Task{Lean: true, Text: true, Flate: true, Takeover: true},
+		stream: load.Stream{Kind: corpus.JSON, Size: kib, Depth: 1, Text: true, Flate: load.Takeover},
+		slice:  func(p *pair) (Figures, error) { return p.idle(conns, messages) },
 	}
 }
 
 // idle opens connections and looks at the memory of the server. What does not grow with
 // their number is there before: some connections have come, talked and gone.
-func (p *pair) idle(conns int) (Figures, error) {
-	const first = 200
+func (p *pair) idle(conns, messages int) (Figures, error) {
+	first := min(conns, 200)
 	if err := p.open(first); err != nil {
 		return nil, err
 	}
@@ -64,8 +79,10 @@ func (p *pair) idle(conns int) (Figures, error) {
 	if err := p.weigh(f, base, conns, Found, Collected); err != nil {
 		return nil, err
 	}
-	if err := p.once(); err != nil {
-		return nil, err
+	for range messages {
+		if err := p.once(); err != nil {
+			return nil, err
+		}
 	}
 	return f, p.weigh(f, base, conns, FoundAfter, CollectedAfter)
 }

@@ -50,6 +50,7 @@ func main() {
 	if err == nil {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
+		context.AfterFunc(ctx, stop) // a second one ends the program at once, and that its children
 		err = run(ctx, s)
 	}
 	if err != nil {
@@ -66,8 +67,8 @@ func parse(args []string) (*settings, error) {
 	f.BoolVar(&s.list, "list", false, "list the scenarios and the contestants, and measure nothing")
 	f.StringVar(&run, "run", "", "only the scenarios whose `name` matches this regular expression, such as ^echo/c64 or idle")
 	f.StringVar(&of, "of", "", "only the contestants whose `name` matches; raw TCP always takes part")
-	f.IntVar(&s.rounds, "rounds", 0, "slices of each contestant in each scenario (default 7, with -quick 3)")
-	f.DurationVar(&s.slice, "slice", 0, "time of a slice (default 250ms, with -quick 60ms)")
+	f.IntVar(&s.rounds, "rounds", 0, "slices of each contestant in each scenario (default 15, with -quick 7)")
+	f.DurationVar(&s.slice, "slice", 0, "time of a slice (default 100ms, with -quick 20ms)")
 	f.IntVar(&s.connections, "connections", 0, "where many of them wait or get a message (default 10000, with -quick 1000)")
 	f.StringVar(&s.json, "json", "", "write all figures to this `file`")
 	f.StringVar(&s.md, "md", "", "write the tables to this `file`, as Markdown")
@@ -88,9 +89,9 @@ func parse(args []string) (*settings, error) {
 
 // fill fills the defaults in.
 func (s *settings) fill() {
-	rounds, slice, connections := 7, 250*time.Millisecond, 10_000
+	rounds, slice, connections := 15, 100*time.Millisecond, 10_000
 	if s.quick {
-		rounds, slice, connections = 3, 60*time.Millisecond, 1000
+		rounds, slice, connections = 7, 20*time.Millisecond, 1000
 	}
 	if s.rounds <= 0 {
 		s.rounds = rounds

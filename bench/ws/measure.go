@@ -57,11 +57,11 @@ func measureAll(ctx context.Context, s *settings, scenarios []*scenario) (*Repor
 		progress := newProgress(os.Stderr, fmt.Sprintf("[%d/%d] %s", i+1, len(scenarios), sc.name))
 		o, err := sc.measure(ctx, s, progress)
 		progress.end()
-		if o != nil && len(o.Results) > 0 {
-			r.Scenarios = append(r.Scenarios, o)
-		}
 		if err != nil {
 			return r, err
+		}
+		if len(o.Results) > 0 {
+			r.Scenarios = append(r.Scenarios, o)
 		}
 	}
 	return r, nil
@@ -237,10 +237,10 @@ func (p *pair) countCalls() (Figures, error) {
 	}
 	n := float64(s.Messages)
 	return Figures{
-		Reads:  float64(calls.Reads) / n,
-		Writes: float64(calls.Writes) / n,
-		Waits:  float64(calls.Waits) / n,
-		Others: float64(calls.Others) / n,
+		Receives: float64(calls.Receives) / n,
+		Sends:    float64(calls.Sends) / n,
+		Waits:    float64(calls.Waits) / n,
+		Others:   float64(calls.Others) / n,
 	}, nil
 }
 

@@ -18,15 +18,17 @@ const (
 	P99Times = "p99-times" // that of the base divided by it, round by round
 	Wire     = "wire"      // bytes from the server
 	Busy     = "load"      // part of its processor that the load used
-	Reads    = "reads"     // system calls of the server
-	Writes   = "writes"    //
-	Waits    = "waits"     //
+	Reads    = "reads"     // system calls of the server: read
+	Writes   = "writes"    // write
+	Receives = "receives"  // recvfrom, as a debugger sees it
+	Sends    = "sends"     // sendto
+	Waits    = "waits"     // epoll_wait
 	Others   = "others"    //
 	PerCPU   = "per-cpu"   // in a second of the server's processor time
 
 	Found          = "found"           // resident bytes for each connection
 	Collected      = "collected"       // after a collection
-	FoundAfter     = "found-after"     // after a message on each of them
+	FoundAfter     = "found-after"     // after messages on each of them
 	CollectedAfter = "collected-after" //
 )
 
@@ -46,14 +48,16 @@ var columns = []column{
 	{P99Times, "p99 of base", func(x float64) string { return fmt.Sprintf("%.2f", x) }},
 	{Wire, "on the wire", report.Bytes},
 	{Reads, "reads", calls},
+	{Receives, "receives", calls},
 	{Writes, "writes", calls},
+	{Sends, "sends", calls},
 	{Waits, "waits", calls},
 	{Others, "other calls", calls},
 	{Busy, "load", func(x float64) string { return fmt.Sprintf("%.0f %%", 100*x) }},
 	{Found, "found", report.Memory},
 	{Collected, "collected", report.Memory},
-	{FoundAfter, "found, 1 message", report.Memory},
-	{CollectedAfter, "collected, 1 message", report.Memory},
+	{FoundAfter, "found, talked", report.Memory},
+	{CollectedAfter, "collected, talked", report.Memory},
 }
 
 func calls(x float64) string { return fmt.Sprintf("%.3f", x) }

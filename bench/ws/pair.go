@@ -100,6 +100,21 @@ func (p *pair) once() error {
 	return p.load.Call("echo", load.Echo{PID: p.server.PID()}, nil, callLimit)
 }
 
+// fanOut sends a message to everybody, and the next one when all have got it.
+func (p *pair) fanOut(size, rounds int) (Figures, error) {
+	sum := Figures{}
+	for range rounds {
+		f, err := p.push("fanout", contest.FanOut{Size: size}, p.conns)
+		if err != nil {
+			return nil, err
+		}
+		for metric, value := range f {
+			sum[metric] += value / float64(rounds)
+		}
+	}
+	return sum, nil
+}
+
 // push has the server send messages by itself, and waits until the load has got them.
 func (p *pair) push(method string, arg any, messages int) (Figures, error) {
 	before, err := worker.CPUTime(p.server.PID())

@@ -58,6 +58,7 @@ func allScenarios(s *settings) []*scenario {
 	all = append(all, idles(s.connections)...)
 	all = append(all, fanOuts(s.connections), writers(false), writers(true))
 	all = append(all, deflates()...)
+	all = append(all, windows(s.connections/10))
 	all = append(all, handshake(contest.RawDoor), handshake(contest.HTTPDoor), slow())
 	return all
 }
@@ -172,7 +173,9 @@ func echoSlice(p *pair) (Figures, error) {
 	if err != nil {
 		return nil, err
 	}
-	return figures(s), nil
+	f := figures(s)
+	f[Wire] = p.verified.Wire // of the same messages for everybody
+	return f, nil
 }
 
 // figures are those of a slice, per message where they can be.
@@ -181,8 +184,10 @@ func figures(s *load.Slice) Figures {
 	f := Figures{
 		CPU:  float64(s.Server) / n,
 		Rate: n / s.Elapsed.Seconds(),
-		Wire: float64(s.Bytes) / n,
 		Busy: float64(s.Load) / float64(s.Elapsed),
+
+		Reads:  float64(s.Reads) / n,
+		Writes: float64(s.Writes) / n,
 	}
 	if s.P50 > 0 {
 		f[P50], f[P99] = float64(s.P50), float64(s.P99)
@@ -212,7 +217,6 @@ func handshake(d contest.Door) *scenario {
 			}
 			f := figures(s)
 			f[PerCPU] = 1e9 / f[CPU]
-			delete(f, Wire)
 			return f, nil
 		},
 	}
@@ -230,7 +234,7 @@ func fanOuts(conns int) *scenario {
 		stream: load.Stream{Kind: corpus.Random, Size: size, Depth: 1},
 		conns:  conns,
 		slice: func(p *pair) (Figures, error) {
-			return p.push("fanout", contest.FanOut{Size: size, Rounds: rounds}, p.conns*rounds)
+			return p.fanOut(size, rounds)
 		},
 	}
 }
@@ -252,7 +256,7 @@ func writers(both bool) *scenario {
 		sc.about += ", two processors for both"
 	}
 	sc.slice = func(p *pair) (Figures, error) {
-		each := max(100, int(p.time/(5*time.Microsecond)/n))
+		each := max(100, int(p.time/(1250*time.Nanosecond)/n))
 		return p.push("shout", contest.Shout{Writers: n, Each: each, Size: size}, n*each)
 	}
 	return sc

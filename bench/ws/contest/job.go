@@ -79,21 +79,19 @@ func (c *crowd) all() []Peer {
 	return c.peers
 }
 
-// fanOut sends a message of size bytes to everybody, rounds times.
-func (c *crowd) fanOut(contestant *Contestant, size, rounds int) error {
+// fanOut sends a message of size bytes to everybody.
+func (c *crowd) fanOut(contestant *Contestant, size int) error {
 	message := make([]byte, size)
-	for range rounds {
-		var prepared any = message
-		if contestant.Prepare != nil {
-			var err error
-			if prepared, err = contestant.Prepare(message); err != nil {
-				return err
-			}
+	var prepared any = message
+	if contestant.Prepare != nil {
+		var err error
+		if prepared, err = contestant.Prepare(message); err != nil {
+			return err
 		}
-		for _, p := range c.all() {
-			if err := p.Deliver(prepared); err != nil {
-				return err
-			}
+	}
+	for _, p := range c.all() {
+		if err := p.Deliver(prepared); err != nil {
+			return err
 		}
 	}
 	return nil

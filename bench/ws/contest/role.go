@@ -23,7 +23,7 @@ type (
 		Task       Task
 	}
 	// FanOut sends a message to all connections.
-	FanOut struct{ Size, Rounds int }
+	FanOut struct{ Size int }
 	// Shout sends messages from some goroutines to one connection.
 	Shout struct{ Writers, Each, Size int }
 	// Profile writes a profile of the processor to a file from now until it is asked for
@@ -99,7 +99,7 @@ func (r *role) forget(Nothing) (Nothing, error) {
 }
 
 func (r *role) fanOut(f FanOut) (Nothing, error) {
-	return Nothing{}, r.job.crowd.fanOut(r.contestant, f.Size, f.Rounds)
+	return Nothing{}, r.job.crowd.fanOut(r.contestant, f.Size)
 }
 
 func (r *role) shout(s Shout) (Nothing, error) {

@@ -19,7 +19,7 @@ func tidewire() *Contestant {
 // tidewireMessages borrows the memory of each message.
 func tidewireMessages() *Contestant {
 	c := ours("tidewire-messages", "Messages and Write", messages)
-	c.Groups = []string{"echo", "echo-2p", "text", "idle", "deflate", "slow"}
+	c.Groups = []string{"echo", "echo-2p", "text", "idle", "deflate", "deflate-idle", "slow"}
 	return c
 }
 
@@ -39,7 +39,7 @@ func tidewireBetter() *Contestant {
 		}
 	}
 	c := ours("tidewire-better", "Messages and Write, BetterCompression", messages, better)
-	c.Groups = []string{"deflate"}
+	c.Groups = []string{"deflate", "deflate-idle"}
 	return c
 }
 

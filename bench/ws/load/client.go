@@ -20,6 +20,7 @@ type client struct {
 	program *program
 	buffer  []byte // what is read goes here and is forgotten
 	events  []unix.EpollEvent
+	spin    bool // there is a processor for it alone
 
 	// Of the slice that runs:
 	until    time.Time // no batch is sent later
@@ -30,13 +31,14 @@ type client struct {
 	heard    time.Time // when something came last
 }
 
-func newClient() (*client, error) {
+func newClient(spin bool) (*client, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, err
 	}
 	return &client{
 		epoll:  epoll,
+		spin:   spin,
 		buffer: make([]byte, 256<<10),
 		events: make([]unix.EpollEvent, 512),
 	}, nil
@@ -72,31 +74,51 @@ type Slice struct {
 	Bytes    int64 // that came
 	Elapsed  time.Duration
 	Server   time.Duration // processor time of the server
-	Load     time.Duration // and of the load
+	Reads    int           // and its calls of read and write, but not of recvfrom and sendto
+	Writes   int
+	Load     time.Duration // processor time of the load
 	P50, P99 time.Duration
 }
 
 // slice measures the server with process id pid while work runs.
 func (c *client) slice(pid int, work func() error) (*Slice, error) {
 	c.messages, c.bytes, c.times, c.heard = 0, 0, histogram{}, time.Now()
-	own, start := cpuclock.Process(), time.Now()
-	before, err := worker.CPUTime(pid)
+	own := cpuclock.Process()
+	before, err := look(pid)
 	if err != nil {
 		return nil, err
 	}
 	if err := work(); err != nil {
 		return nil, err
 	}
-	after, err := worker.CPUTime(pid)
+	after, err := look(pid)
 	return &Slice{
 		Messages: c.messages,
 		Bytes:    c.bytes,
-		Elapsed:  time.Since(start),
-		Server:   after - before,
+		Elapsed:  after.at.Sub(before.at),
+		Server:   after.cpu - before.cpu,
+		Reads:    after.reads - before.reads,
+		Writes:   after.writes - before.writes,
 		Load:     cpuclock.Process() - own,
 		P50:      c.times.quantile(0.5),
 		P99:      c.times.quantile(0.99),
 	}, err
+}
+
+// A state is what a server has used so far.
+type state struct {
+	at            time.Time
+	cpu           time.Duration
+	reads, writes int
+}
+
+func look(pid int) (s state, err error) {
+	if s.reads, s.writes, err = worker.FileCalls(pid); err != nil {
+		return s, err
+	}
+	s.cpu, err = worker.CPUTime(pid)
+	s.at = time.Now()
+	return s, err
 }
 
 // echo keeps all links busy for d, and waits for the last answers. Every link sends at
@@ -149,8 +171,7 @@ func (c *client) write(l *link) error {
 // loop reads and writes while goOn says so.
 func (c *client) loop(goOn func() bool) error {
 	for goOn() {
-		const tick = 500 // ms
-		n, err := unix.EpollWait(c.epoll, c.events, tick)
+		n, err := c.wait()
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("epoll: %w", err)
 		}
@@ -165,6 +186,21 @@ func (c *client) loop(goOn func() bool) error {
 	}
 	return nil
 }
+
+// wait waits for events. With a processor of its own it first looks for them again and
+// again: the server is not to pay for waking its peer, who would be on another machine.
+func (c *client) wait() (int, error) {
+	const tick, look = 500, 0 // ms
+	for start := time.Now(); c.spin && time.Since(start) < spinTime; {
+		if n, err := unix.EpollWait(c.epoll, c.events, look); n != 0 || err != nil {
+			return n, err
+		}
+	}
+	return unix.EpollWait(c.epoll, c.events, tick)
+}
+
+// spinTime is longer than an answer takes that a server can give at once.
+const spinTime = 300 * time.Microsecond
 
 func (c *client) serve(l *link, events uint32) error {
 	if events&unix.EPOLLOUT != 0 {

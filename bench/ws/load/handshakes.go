@@ -25,16 +25,16 @@ func (c *client) handshakes(addr string, parallel int, d time.Duration) error {
 		}
 	}
 	for busy := parallel; busy > 0; {
-		n, err := unix.EpollWait(c.epoll, c.events, int(patience.Milliseconds()))
+		n, err := c.wait()
 		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case err != nil:
+		case err != nil && !errors.Is(err, unix.EINTR):
 			return fmt.Errorf("epoll: %w", err)
-		case n == 0:
+		case n > 0:
+			c.heard = time.Now()
+		case time.Since(c.heard) > patience:
 			return errors.New("the server does not answer handshakes")
 		}
-		for _, event := range c.events[:n] {
+		for _, event := range c.events[:max(n, 0)] {
 			i := int(event.Fd)
 			now := time.Now()
 			if err := c.answered(c.links[i], now); err != nil {

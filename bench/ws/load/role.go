@@ -54,7 +54,7 @@ func Role() worker.Methods {
 	// What is made here stays; the collector would only disturb.
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(2 << 30)
-	r := &role{}
+	r := &role{spin: len(worker.CPUs()) == 1}
 	return worker.Methods{
 		"verify":     worker.Method(r.verify),
 		"open":       worker.Method(r.open),
@@ -67,6 +67,7 @@ func Role() worker.Methods {
 
 type role struct {
 	client *client
+	spin   bool
 	stream Stream
 }
 
@@ -75,7 +76,7 @@ func (r *role) verify(v Verify) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.client, err = newClient(); err != nil {
+	if r.client, err = newClient(r.spin); err != nil {
 		return nil, err
 	}
 	r.client.program, r.stream = p, v.Stream
@@ -120,7 +121,7 @@ func (r *role) collect(o Collect) (*Slice, error) {
 func (r *role) handshakes(h Handshakes) (*Slice, error) {
 	if r.client == nil {
 		var err error
-		if r.client, err = newClient(); err != nil {
+		if r.client, err = newClient(r.spin); err != nil {
 			return nil, err
 		}
 	}
