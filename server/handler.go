@@ -52,20 +52,20 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, err)
 		return
 	}
-	// WithoutCancel: the request's context ends when ServeHTTP returns. cancel runs when the connection ends.
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.Context()))
+	// WithoutCancel: the request's context ends when ServeHTTP returns.
+	ctx := &life{values: context.WithoutCancel(r.Context())}
 	p.place.begin()
-	c, err := p.hijack(w, func(_ *conn.Conn, err error) { cancel(err) })
+	c, err := p.hijack(w, ctx.end)
 	if err != nil {
 		p.place.done()
-		cancel(err)
 		return
 	}
+	ctx.conn = c // end may have run; nobody else knows ctx yet
 	returned := r.Context()
 	r = r.WithContext(ctx)
 	r.Body = http.NoBody
 	s := &serving{handler: h, conn: c, request: r, place: p.place}
-	s.server, _ = ctx.Value(http.ServerContextKey).(*http.Server)
+	s.server, _ = ctx.values.Value(http.ServerContextKey).(*http.Server)
 	s.start(returned)
 }
 
