@@ -36,28 +36,29 @@ const (
 type column struct {
 	metric, title string
 	text          func(float64) string
+	often0        bool // left out if it is 0 for all
 }
 
 var columns = []column{
-	{Times, "of base", func(x float64) string { return fmt.Sprintf("%.2f", x) }},
-	{CPU, "CPU", report.Duration},
-	{Rate, "per second", count},
-	{PerCPU, "per CPU second", count},
-	{P50, "p50", report.Duration},
-	{P99, "p99", report.Duration},
-	{P99Times, "p99 of base", func(x float64) string { return fmt.Sprintf("%.2f", x) }},
-	{Wire, "on the wire", report.Bytes},
-	{Reads, "reads", calls},
-	{Receives, "receives", calls},
-	{Writes, "writes", calls},
-	{Sends, "sends", calls},
-	{Waits, "waits", calls},
-	{Others, "other calls", calls},
-	{Busy, "load", func(x float64) string { return fmt.Sprintf("%.0f %%", 100*x) }},
-	{Found, "found", report.Memory},
-	{Collected, "collected", report.Memory},
-	{FoundAfter, "found, talked", report.Memory},
-	{CollectedAfter, "collected, talked", report.Memory},
+	{Times, "of base", func(x float64) string { return fmt.Sprintf("%.2f", x) }, false},
+	{CPU, "CPU", report.Duration, false},
+	{Rate, "per second", count, false},
+	{PerCPU, "per CPU second", count, false},
+	{P50, "p50", report.Duration, false},
+	{P99, "p99", report.Duration, false},
+	{P99Times, "p99 of base", func(x float64) string { return fmt.Sprintf("%.2f", x) }, false},
+	{Wire, "on the wire", report.Bytes, false},
+	{Reads, "reads", calls, false},
+	{Receives, "receives", calls, true},
+	{Writes, "writes", calls, false},
+	{Sends, "sends", calls, true},
+	{Waits, "waits", calls, false},
+	{Others, "other calls", calls, false},
+	{Busy, "load", func(x float64) string { return fmt.Sprintf("%.0f %%", 100*x) }, false},
+	{Found, "found", report.Memory, false},
+	{Collected, "collected", report.Memory, false},
+	{FoundAfter, "found, talked", report.Memory, false},
+	{CollectedAfter, "collected, talked", report.Memory, false},
 }
 
 func calls(x float64) string { return fmt.Sprintf("%.3f", x) }

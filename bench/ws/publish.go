@@ -60,13 +60,13 @@ func (r *Report) markdown(file string, tables []*report.Table) error {
 	return f.Close()
 }
 
-// tables are one of all scenarios that have a ratio, and one for each scenario.
+// tables are one for each scenario, one of all ratios, and one of what we promise.
 func (r *Report) tables() []*report.Table {
 	var all []*report.Table
 	for _, o := range r.Scenarios {
 		all = append(all, o.table())
 	}
-	return append(all, r.overview())
+	return append(all, r.overview(), r.targets())
 }
 
 // overview has a row for each scenario and a column for each contestant.
@@ -107,7 +107,7 @@ func (o *Outcome) table() *report.Table {
 	var there []column
 	for _, c := range columns {
 		for _, r := range o.Results {
-			if _, ok := r.Metrics[c.metric]; ok {
+			if m, ok := r.Metrics[c.metric]; ok && (m.Median != 0 || !c.often0) {
 				there = append(there, c)
 				t.Header = append(t.Header, c.title)
 				break

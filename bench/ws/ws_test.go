@@ -28,10 +28,10 @@ var everything = regexp.MustCompile("")
 
 // tiny has few connections and short slices.
 func tiny() *settings {
-	return &settings{quick: true, rounds: 1, slice: 2 * time.Millisecond, connections: 20, run: everything, of: everything}
+	return &settings{quick: true, rounds: 1, slice: time.Millisecond, connections: 20, run: everything, of: everything, noCalls: true}
 }
 
-// measured is the time of servers and messages, below which something was not measured.
+// wantFigures wants what every scenario has, and nothing that cannot be.
 func wantFigures(t *testing.T, o *Outcome, r *Result) {
 	t.Helper()
 	if r.Error != "" {
@@ -59,7 +59,7 @@ func TestEveryContestantInEveryKindOfScenario(t *testing.T) {
 	s := tiny()
 	seen := map[string]bool{}
 	for _, sc := range choose(s) {
-		sc.conns = min(sc.conns, s.connections)
+		sc.conns, sc.stream.Most = min(sc.conns, s.connections), 16
 		o, err := sc.measure(context.Background(), s, &progress{w: io.Discard})
 		if err != nil {
 			t.Fatalf("%s: %v", sc.name, err)
@@ -76,6 +76,25 @@ func TestEveryContestantInEveryKindOfScenario(t *testing.T) {
 	}
 }
 
+// Whatever a server uses to read and write, it must do each of them once for a batch.
+func TestSystemCallsAreInTheFigures(t *testing.T) {
+	s := tiny()
+	s.noCalls, s.of = false, regexp.MustCompile("^(tidewire|gobwas)$")
+	sc := echo("echo", 4, 16, 16)
+	o, err := sc.measure(context.Background(), s, &progress{w: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range o.Results {
+		wantFigures(t, o, r)
+		for _, of := range [][2]string{{Reads, Receives}, {Writes, Sends}} {
+			if got := r.Metrics[of[0]].Median + r.Metrics[of[1]].Median; got < 0.9/16 || got > 10 {
+				t.Errorf("%s: %s and %s are %v a message", r.Contestant, of[0], of[1], got)
+			}
+		}
+	}
+}
+
 func TestInterruptEndsTheRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := tiny()
@@ -83,8 +102,7 @@ func TestInterruptEndsTheRun(t *testing.T) {
 	s.of = regexp.MustCompile("^nobody$") // raw TCP alone
 	sc := echo("echo", 1, 1, 16)
 	sc.slice = func(p *pair) (Figures, error) {
-		context.AfterFunc(ctx, func() {}) // ctx ends while the slice waits for its minute
-		go cancel()
+		time.AfterFunc(50*time.Millisecond, cancel) // while the slice has most of its minute before it
 		return echoSlice(p)
 	}
 	start := time.Now()
@@ -171,6 +189,58 @@ func TestPublishWritesAllFiles(t *testing.T) {
 	for _, want := range []string{"0.500", "2.000", "answers wrongly: it says no"} {
 		if !bytes.Contains(md, []byte(want)) {
 			t.Errorf("a.md: no %q in\n%s", want, md)
+		}
+	}
+}
+
+// A target is judged by the figures, and those that were not measured are left out.
+func TestTargetsAreComputed(t *testing.T) {
+	for _, test := range []struct {
+		cpu  float64
+		want Verdict
+	}{
+		{500, Verdict{Got: "2.00", Met: true}},
+		{1100, Verdict{Got: "0.90", Met: false}},
+	} {
+		r := madeUp(test.cpu)
+		r.Scenarios[0].Name = "handshake/http"
+		test.want.Scenario, test.want.Contestant, test.want.Target = "handshake/http", plain, "≥ 0.952 of raw TCP"
+		got := r.judge()
+		if len(got) != 1 {
+			t.Fatalf("got %d verdicts, want 1", len(got))
+		}
+		if *got[0] != test.want {
+			t.Errorf("got %+v, want %+v", *got[0], test.want)
+		}
+	}
+}
+
+// The scenarios that targets are about must be there under these names.
+func TestTargetsAreAboutScenariosThatThereAre(t *testing.T) {
+	s := &settings{run: everything, of: everything, connections: 10_000}
+	r := &Report{}
+	for _, sc := range choose(s) {
+		o := &Outcome{Name: sc.name}
+		for _, name := range []string{contest.Base, plain, blocking, trusting, better, serving, "coder", "gws"} {
+			result := &Result{Contestant: name, Metrics: map[string]measure.Estimate{}}
+			for _, c := range columns {
+				result.Metrics[c.metric] = measure.Estimate{Median: 1}
+			}
+			o.Results = append(o.Results, result)
+		}
+		r.Scenarios = append(r.Scenarios, o)
+	}
+	groups := map[string]int{}
+	for _, v := range r.judge() {
+		group, _, _ := strings.Cut(v.Scenario, "/")
+		groups[group]++
+	}
+	for group, want := range map[string]int{
+		"echo": 8 + 6 + 3*7, "text": 4 * (2*4 + 1), "idle": 4, "deflate-idle": 1,
+		"fanout": 1, "writers": 1, "writers-2p": 1, "deflate": 3 + 4, "handshake": 2,
+	} {
+		if groups[group] != want {
+			t.Errorf("%s: got %d targets, want %d", group, groups[group], want)
 		}
 	}
 }

@@ -22,6 +22,7 @@ type Stream struct {
 	Depth int    // messages that are under way at the same time: they are sent and awaited together
 	Text  bool   // as text frames
 	Flate string // "", Alone or Takeover
+	Most  int    // different messages, if it is not 0
 }
 
 // How the messages of a stream are compressed (RFC 7692, section 7.1.1).
@@ -62,6 +63,9 @@ const (
 // compile makes the frames: different messages, under different keys.
 func (s Stream) compile() (*program, error) {
 	n := max(fewest, min(programBytes/s.Size, most))
+	if s.Most > 0 {
+		n = min(n, s.Most)
+	}
 	n = (n + s.Depth - 1) / s.Depth * s.Depth
 	p := &program{messages: corpus.Make(s.Kind, s.Size, n).Messages, depth: s.Depth, ordered: s.Flate == Takeover}
 	payloads, err := s.payloads(p.messages)
