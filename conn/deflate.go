@@ -13,6 +13,7 @@ type deflater struct {
 	bits      int
 	takeover  bool
 	threshold int
+	misses    uint // messages that did not shrink and could have been a seed
 	used      bool // since the last tick; guarded by Conn.mu
 }
 
@@ -59,18 +60,46 @@ func (d *deflater) wants(plain bool, size int) bool {
 	return d != nil && !plain && size >= d.threshold
 }
 
-// pack compresses a message; nil if it would not become smaller. The message turn
-// is held.
+// pack compresses a message; nil if that does not pay. The message turn is held.
 func (d *deflater) pack(p []byte) *buffer {
 	b := getPackBuffer(len(p))
 	b.b = d.z.Append(b.b, p)
-	if len(b.b) < len(p) {
+	if d.pays(len(p), len(b.b)) {
 		return b
 	}
 	d.z.Undo()
 	putBuffer(b)
 	return nil
 }
+
+// pays reports whether a message, or the first part of one, is to be sent compressed
+// that compression makes n bytes of size.
+//
+// It pays if it shrinks, and a few times if it does not: a plain message is in no
+// window, so that small ones which are alike, and each too small to shrink by itself,
+// would never find one another. The first seeds of a connection bring a window for
+// most; one in seedEvery after them finds what changes later, and costs messages that
+// never shrink less than half a byte each.
+func (d *deflater) pays(size, n int) bool {
+	if n < size {
+		return true
+	}
+	if !d.takeover || size < minSeed || size > 1<<d.bits/seedShare {
+		return false
+	}
+	d.misses++
+	return d.misses <= firstSeeds || d.misses%seedEvery == 0
+}
+
+// What a seed is: a message of at least minSeed bytes, so that a later one can gain by
+// it, and at most one seedShare-th of the window, so that it pushes little out. It
+// grows by no more than the 7 bytes of a stored block and the end.
+const (
+	firstSeeds = 8
+	seedEvery  = 16
+	minSeed    = 8
+	seedShare  = 8
+)
 
 // getPackBuffer returns room for n bytes compressed: enough in any case, or, for a
 // large message, half as much.

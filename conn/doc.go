@@ -69,9 +69,10 @@
 //
 // Compression is off unless Options.Compression is set and the peer agrees. A
 // message is compressed before its first frame goes out; if it does not shrink it
-// goes out as it is, and if it is given up before then, no later message refers to
-// it. What comes is inflated while it comes: the read limit counts inflated bytes,
-// and stops a message within one step of passing it. Up to 16 KiB of a compressed
+// goes out as it is (but for a few small ones, which with takeover later ones may
+// refer to), and if it is given up before then, no later message refers to it.
+// What comes is inflated while it comes: the read limit counts inflated bytes, and
+// stops a message within one step of passing it. Up to 16 KiB of a compressed
 // message come together before it is inflated, so that a peer who stops sooner holds
 // no more of our memory than that. Between messages only the windows of a context
 // takeover are held, and while a connection sends now and then a table of its own.

@@ -67,9 +67,10 @@ func (e *CloseError) Error() string {
 	return fmt.Sprintf("websocket: closed by this side: %v, answered by %v", e.Sent, e.Code)
 }
 
-// Unwrap returns the cause: a *frame.Error for a broken rule, io.EOF or
-// io.ErrUnexpectedEOF for a stream that ended, the system's error otherwise, nil
-// after a closing handshake. It never matches a context's error.
+// Unwrap returns the cause: a *frame.Error for a broken rule, or deflate.ErrCorrupt
+// for a compressed message that cannot be inflated; io.EOF or io.ErrUnexpectedEOF
+// for a stream that ended; the system's error otherwise; nil after a closing
+// handshake. It never matches a context's error.
 func (e *CloseError) Unwrap() error { return e.cause }
 
 // IsNormal reports whether err is a normal end: a Close received with 1000, 1001

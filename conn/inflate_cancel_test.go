@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"testing"
 	"testing/synctest"
 
@@ -191,6 +192,57 @@ func TestPeersCloseInsideACompressedMessage(t *testing.T) {
 					t.Errorf("%v, %s: the message is whole", role, way.name)
 				}
 				p.expectClose(CloseGoingAway)
+			}
+		}
+	}
+}
+
+// A message that a canceled read has begun is there already: Reader hands it out, and
+// what came of it, before another frame comes.
+//
+// Checklist: D7
+func TestReaderOfABegunMessageDoesNotWait(t *testing.T) {
+	text := jsonList(1, 9000)
+	payload := newPacker(12, true).pack(text)
+	for _, role := range both {
+		for _, call := range readCalls {
+			for at, there := range map[int]bool{0: false, len(payload) - 200: true} {
+				if call.name == "Reader" && there || call.name == "Discard" {
+					continue // they have given the message up
+				}
+				synctest.Test(t, func(t *testing.T) {
+					c, p := newPackedPeer(t, role, deflating(12, true), quiet())
+					in := packedIn(p.role, frame.Text, payload, at)
+					first := len(compressed(frameOf(p.role, !fin, frame.Text, payload[:at])))
+					p.send(in[:first])
+					ctx, cancel := context.WithCancel(t.Context())
+					result := call.start(ctx, c)
+					synctest.Wait()
+					cancel()
+					<-result
+					begun := make(chan io.Reader, 1)
+					go func() { begun <- nextReader(t, c, Text) }()
+					synctest.Wait()
+					if len(begun) == 0 {
+						t.Errorf("%v, %s canceled behind %d bytes: Reader waits for the next frame", role, call.name, at)
+						p.send(in[first:])
+						<-begun
+						return
+					}
+					r, got := <-begun, make([]byte, len(text))
+					n := 0
+					if there {
+						var err error
+						if n, err = r.Read(got); n == 0 || err != nil {
+							t.Errorf("%v, %s: what came gives %d bytes, %v", role, call.name, n, err)
+						}
+					}
+					p.send(in[first:])
+					rest, err := io.ReadAll(r)
+					if got := string(got[:n]) + string(rest); got != text || err != nil {
+						t.Errorf("%v, %s, %d: %d bytes, %v; want %d", role, call.name, at, len(got), err, len(text))
+					}
+				})
 			}
 		}
 	}

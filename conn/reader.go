@@ -42,7 +42,8 @@ func (r *messageReader) begin(ctx context.Context) (MessageType, error) {
 	}
 	c.leaveStream()
 	err := c.skip(ctx)
-	if err == nil && len(c.rd.kept) == 0 {
+	if err == nil && !c.rd.in.InMessage() {
+		// A message that a canceled read began is there already.
 		err = c.advance(ctx)
 	}
 	t := MessageType(c.rd.in.Message())

@@ -153,7 +153,7 @@ func (w *messageWriter) compose(final bool) (body, *buffer) {
 		border = deflate.End
 	}
 	packed.b = d.z.AppendPart(packed.b, b.p, border)
-	if !w.begun && len(packed.b) >= b.size {
+	if !w.begun && !d.pays(b.size, len(packed.b)) {
 		d.z.Undo()
 		putBuffer(packed)
 		w.deflate = nil

@@ -11,8 +11,7 @@ import (
 // section 8.6). The error is an *Error with status 500, for it is a fault of ours: a protocol or extension that was
 // not offered, a field in h that belongs to the handshake or would break the head. b is then returned unchanged.
 func AppendResponse(b []byte, r *Request, protocol string, extensions string, h Header) ([]byte, error) {
-	accept := AcceptKey(r.Key)
-	if accept == "" {
+	if len(r.Key) != keyLen {
 		return b, refusef(500, "RFC 6455, section 4.2.2", "request has no key: it was not checked")
 	}
 	if protocol != "" && !slices.Contains(r.Protocols, protocol) {
@@ -24,8 +23,8 @@ func AppendResponse(b []byte, r *Request, protocol string, extensions string, h 
 	if place, msg := checkHeader(h); msg != "" {
 		return b, refusef(500, place, "%s", msg)
 	}
-	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"...)
-	b = appendField(b, "Sec-WebSocket-Accept", accept)
+	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	b = append(appendAccept(b, r.Key), '\r', '\n')
 	if protocol != "" {
 		b = appendField(b, "Sec-WebSocket-Protocol", protocol)
 	}

@@ -41,8 +41,8 @@ const (
 
 // Scan looks at the bytes of b that it has not seen; b is all that arrived so far, from the head's first byte on.
 // It returns [ErrShort] while the head goes on, and then end, the number of bytes in the head with its empty line:
-// b[:end] is for [ParseRequest] or [ParseResponse], b[end:] belongs to the frames. Any other error is an *Error with
-// status 400, 414, 431 or 505; it and the end are repeated on every later call.
+// b[:end] is for [HeadScanner.Request] or [ParseResponse], b[end:] belongs to the frames. Any other error is an *Error
+// with status 400, 414, 431 or 505; it and the end are repeated on every later call.
 func (s *HeadScanner) Scan(b []byte) (end int, err error) {
 	for s.end == 0 && s.err == nil {
 		if s.pos >= MaxHead {
@@ -81,10 +81,12 @@ func (s *HeadScanner) step(b []byte) error {
 
 // run consumes bytes of a class within the caps.
 func (s *HeadScanner) run(b []byte, bit byte) {
-	end := min(len(b), MaxHead, s.line+MaxLine)
-	for s.pos < end && class[b[s.pos]]&bit != 0 {
-		s.pos++
+	b = b[s.pos:max(s.pos, min(len(b), MaxHead, s.line+MaxLine))]
+	n := 0
+	for n < len(b) && class[b[n]]&bit != 0 {
+		n++
 	}
+	s.pos += n
 }
 
 // textEnds judges the byte behind a first line or a value: only CR may follow.
@@ -156,8 +158,7 @@ func (s *HeadScanner) lineEnds(b []byte) error {
 		_, err := parseStatusLine(string(line))
 		return err
 	}
-	_, err := parseRequestLine(string(line))
-	return err
+	return checkRequestLine(string(line))
 }
 
 func (s *HeadScanner) tooLong() error {

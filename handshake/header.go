@@ -26,20 +26,29 @@ var spelled = func() map[string]string {
 
 // canonical is the MIME form of a header name that is a token: capitals at the start and behind "-", else lower case.
 func canonical(name string) string {
-	var buf [64]byte
-	b := append(buf[:0], name...)
-	up, same := true, true
-	for i, c := range b {
-		if up && c >= 'a' && c <= 'z' {
-			b[i] = c - ('a' - 'A')
-		} else if !up {
-			b[i] = lower(c)
+	up := true
+	for i := range len(name) {
+		c := name[i]
+		if up && c >= 'a' && c <= 'z' || !up && c >= 'A' && c <= 'Z' {
+			return recased(name)
 		}
-		same = same && b[i] == c
 		up = c == '-'
 	}
-	if same {
-		return name
+	return name
+}
+
+// recased is canonical for a name that is written in another way.
+func recased(name string) string {
+	var buf [64]byte
+	b := append(buf[:0], name...)
+	up := true
+	for i, c := range b {
+		if b[i] = lower(c); up && c >= 'a' && c <= 'z' {
+			b[i] = c - ('a' - 'A')
+		} else if up {
+			b[i] = c
+		}
+		up = c == '-'
 	}
 	if s, ok := spelled[string(b)]; ok {
 		return s
@@ -63,17 +72,17 @@ func parseFields(s string, lines int) Header {
 	h := make(Header, lines)
 	values := make([]string, 0, lines)
 	for s != "" {
-		line, rest, _ := strings.Cut(s, "\r\n")
-		name, value, _ := strings.Cut(line, ":")
-		key := canonical(name)
+		end := strings.IndexByte(s, '\r') // only an LF may follow
+		colon := strings.IndexByte(s, ':')
+		key, value := canonical(s[:colon]), trim(s[colon+1:end])
+		s = s[end+len("\r\n"):]
 		if had, ok := h[key]; ok {
-			h[key] = append(had, trim(value))
-		} else {
-			n := len(values)
-			values = append(values, trim(value))
-			h[key] = values[n : n+1 : n+1]
+			h[key] = append(had, value)
+			continue
 		}
-		s = rest
+		n := len(values)
+		values = append(values, value)
+		h[key] = values[n : n+1 : n+1]
 	}
 	return h
 }

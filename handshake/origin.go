@@ -79,10 +79,7 @@ func parseOrigin(s string) (o origin, ok bool) {
 
 // isScheme: ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ) (RFC 3986, section 3.1).
 func isScheme(s string) bool {
-	if s == "" || lower(s[0]) < 'a' || lower(s[0]) > 'z' {
-		return false
-	}
-	return strings.Trim(strings.ToLower(s), "abcdefghijklmnopqrstuvwxyz0123456789+-.") == ""
+	return s != "" && lower(s[0]) >= 'a' && lower(s[0]) <= 'z' && every(s, classScheme)
 }
 
 // pattern is an origin in which a leading "*." of the host stands for one or more labels.

@@ -25,8 +25,7 @@ type Request struct {
 // ParseRequest parses the head of a request at the start of b and returns its length n, so that b[n:] is what the
 // client sent behind it. The error is [ErrShort] if b ends before the head does, or an *Error with status 400, 414,
 // 431 or 505 as soon as b shows it. Only the grammar and the caps are judged here; Check judges the handshake.
-// Exactly one Host line is
-// part of the grammar. Nothing in r refers to b.
+// Exactly one Host line is part of the grammar. Nothing in r refers to b.
 //
 // The grammar is RFC 9112 without the leniences it allows: lines end with CRLF, no empty line comes before the first,
 // no line is folded, no space stands before a colon, no control byte anywhere. The request-target is visible ASCII in
@@ -36,38 +35,54 @@ func ParseRequest(b []byte) (r *Request, n int, err error) {
 	if n, err = s.Scan(b); err != nil {
 		return nil, 0, err
 	}
-	line, fields, _ := strings.Cut(string(b[:n-2]), "\r\n")
-	first, _ := parseRequestLine(line) // the scanner has judged it
-	r = &first
-	r.Header = parseFields(fields, s.lines)
-	// One Host line, no more and no less (RFC 9112, section 3.2). As in net/http it leaves the other fields.
-	hosts := r.Header["Host"]
-	if len(hosts) != 1 {
-		return nil, 0, refusef(400, "RFC 9112, section 3.2", "request has %d Host headers, want 1", len(hosts))
+	if r, err = s.Request(b); err != nil {
+		return nil, 0, err
 	}
-	r.Host = hosts[0]
-	delete(r.Header, "Host")
 	return r, n, nil
 }
 
-// parseRequestLine reads method SP request-target SP HTTP-version (RFC 9112, section 3).
-func parseRequestLine(line string) (r Request, err error) {
+// Request is what [ParseRequest] makes of the head that Scan has found the end of, without scanning it again; b begins
+// with that head. The error is an *Error with
+// status 400, or [ErrShort] if Scan has not found it. Nothing in the result refers to b.
+func (s *HeadScanner) Request(b []byte) (*Request, error) {
+	if s.end == 0 {
+		return nil, ErrShort
+	}
+	line, fields, _ := strings.Cut(string(b[:s.end-len("\r\n")]), "\r\n")
+	r := &Request{Header: parseFields(fields, s.lines)}
+	r.Method, r.Target, r.Proto, _ = cutRequestLine(line) // Scan has judged it
+	// One Host line, no more and no less (RFC 9112, section 3.2). As in net/http it leaves the other fields.
+	hosts := r.Header["Host"]
+	if len(hosts) != 1 {
+		return nil, refusef(400, "RFC 9112, section 3.2", "request has %d Host headers, want 1", len(hosts))
+	}
+	r.Host = hosts[0]
+	delete(r.Header, "Host")
+	return r, nil
+}
+
+// cutRequestLine cuts method SP request-target SP HTTP-version (RFC 9112, section 3).
+func cutRequestLine(line string) (method, target, proto string, ok bool) {
 	method, rest, _ := strings.Cut(line, " ")
-	target, proto, ok := strings.Cut(rest, " ")
+	target, proto, ok = strings.Cut(rest, " ")
+	return method, target, proto, ok
+}
+
+// checkRequestLine judges the three parts.
+func checkRequestLine(line string) error {
+	method, target, proto, ok := cutRequestLine(line)
 	if !ok || !IsToken(method) {
-		return r, refusef(400, "RFC 9112, section 3", "malformed request line %q", cut(line))
+		return refusef(400, "RFC 9112, section 3", "malformed request line %q", cut(line))
 	}
 	major, _, ok := version(proto)
 	if !ok {
-		return r, refusef(400, "RFC 9112, section 2.3", "malformed HTTP version %q", cut(proto))
+		return refusef(400, "RFC 9112, section 2.3", "malformed HTTP version %q", cut(proto))
 	}
 	if major != 1 {
-		return r, refusef(505, "RFC 9110, section 15.6.6", "HTTP version is %q, want HTTP/1.1", proto)
+		return refusef(505, "RFC 9110, section 15.6.6", "HTTP version is %q, want HTTP/1.1", proto)
 	}
-	if _, _, err := splitTarget(target); err != nil {
-		return r, err
-	}
-	return Request{Method: method, Target: target, Proto: proto}, nil
+	_, _, err := splitTarget(target)
+	return err
 }
 
 // splitTarget cuts a request-target into authority, empty in origin-form, and origin-form (RFC 9112, section 3.2).

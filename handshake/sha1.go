@@ -8,19 +8,21 @@ import (
 // sha1Of60 is SHA-1 (RFC 3174) of exactly 60 bytes: a key of 24 and the GUID of 36. That is always two blocks.
 //
 //	block 1: m[0:60]  80 00 00 00
-//	block 2: 56 zeros, then the length in bits, 480, in 8 bytes
+//	block 2: 56 zeros, then the length in bits, 480, in 8 bytes: the same for every m
 //
 // It is written out because crypto/sha1 panics under GODEBUG=fips140=only. The handshake relies on no property of
 // SHA-1 that has been broken (RFC 6455, section 10.8). Plain twin: crypto/sha1, in the test.
 func sha1Of60(m *[60]byte) [20]byte {
-	var blocks [128]byte
-	copy(blocks[:], m[:])
-	blocks[60] = 0x80
-	binary.BigEndian.PutUint64(blocks[120:], 60*8)
+	var w [80]uint32
+	for t := range 15 {
+		w[t] = binary.BigEndian.Uint32(m[4*t:])
+	}
+	w[15] = 0x80000000
+	sha1Schedule(&w)
 
 	h := [5]uint32{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0}
-	sha1Block(&h, blocks[:64])
-	sha1Block(&h, blocks[64:])
+	sha1Block(&h, &w)
+	sha1Block(&h, &lastBlock)
 
 	var sum [20]byte
 	for i, v := range h {
@@ -29,36 +31,49 @@ func sha1Of60(m *[60]byte) [20]byte {
 	return sum
 }
 
-// sha1Block takes 64 bytes into the state h (RFC 3174, section 6.1).
-func sha1Block(h *[5]uint32, p []byte) {
-	var w [80]uint32
-	for t := range 16 {
-		w[t] = binary.BigEndian.Uint32(p[4*t:])
-	}
+// lastBlock is the schedule of block 2.
+var lastBlock = func() (w [80]uint32) {
+	w[15] = 60 * 8
+	sha1Schedule(&w)
+	return w
+}()
+
+// sha1Schedule makes the words of the 80 steps out of the first 16, which are the block, and adds the constant of each
+// step (RFC 3174, sections 5 and 6.1).
+func sha1Schedule(w *[80]uint32) {
 	for t := 16; t < 80; t++ {
 		w[t] = bits.RotateLeft32(w[t-3]^w[t-8]^w[t-14]^w[t-16], 1)
 	}
+	for i, k := range [4]uint32{0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6} {
+		for t := 20 * i; t < 20*i+20; t++ {
+			w[t] += k
+		}
+	}
+}
+
+// sha1Block takes a block, given as its schedule, into the state h (RFC 3174, section 6.1). There is one loop for each
+// function of section 5: a choice inside one loop takes twice the time (BenchmarkAcceptKey).
+func sha1Block(h *[5]uint32, w *[80]uint32) {
 	a, b, c, d, e := h[0], h[1], h[2], h[3], h[4]
-	for t, word := range w {
-		f, k := sha1Round(t, b, c, d)
-		a, b, c, d, e = bits.RotateLeft32(a, 5)+f+e+k+word, a, bits.RotateLeft32(b, 30), c, d
+	for _, word := range w[:20] {
+		f := d ^ b&(c^d) // b chooses between c and d
+		a, b, c, d, e = bits.RotateLeft32(a, 5)+f+e+word, a, bits.RotateLeft32(b, 30), c, d
+	}
+	for _, word := range w[20:40] {
+		f := b ^ c ^ d
+		a, b, c, d, e = bits.RotateLeft32(a, 5)+f+e+word, a, bits.RotateLeft32(b, 30), c, d
+	}
+	for _, word := range w[40:60] {
+		f := b&c | (b|c)&d // the majority
+		a, b, c, d, e = bits.RotateLeft32(a, 5)+f+e+word, a, bits.RotateLeft32(b, 30), c, d
+	}
+	for _, word := range w[60:] {
+		f := b ^ c ^ d
+		a, b, c, d, e = bits.RotateLeft32(a, 5)+f+e+word, a, bits.RotateLeft32(b, 30), c, d
 	}
 	h[0] += a
 	h[1] += b
 	h[2] += c
 	h[3] += d
 	h[4] += e
-}
-
-// sha1Round is the function and the constant of step t, 0 to 79 (RFC 3174, section 5).
-func sha1Round(t int, b, c, d uint32) (f, k uint32) {
-	switch {
-	case t < 20:
-		return b&c | ^b&d, 0x5a827999
-	case t < 40:
-		return b ^ c ^ d, 0x6ed9eba1
-	case t < 60:
-		return b&c | b&d | c&d, 0x8f1bbcdc
-	}
-	return b ^ c ^ d, 0xca62c1d6
 }

@@ -6,6 +6,7 @@ const (
 	classText               // what a field value may hold (RFC 9110, section 5.5): HTAB, SP, VCHAR, obs-text
 	classTarget             // visible ASCII without "#": what a request-target may hold
 	classHost               // letters, digits, "-", ".", "_", "~": what a host name may hold
+	classScheme             // what a URI scheme may hold (RFC 3986, section 3.1)
 	classURI                // pchar, "/" and "?" without escapes (RFC 3986, section 3.3)
 )
 
@@ -21,7 +22,7 @@ func makeClass() (t [256]byte) {
 			t[c] |= classTarget
 		}
 		if c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' {
-			t[c] |= classToken | classHost | classURI
+			t[c] |= classToken | classHost | classScheme | classURI
 		}
 	}
 	mark := func(set string, bit byte) {
@@ -31,6 +32,7 @@ func makeClass() (t [256]byte) {
 	}
 	mark("!#$%&'*+-.^_`|~", classToken)
 	mark("-._~", classHost|classURI)
+	mark("+-.", classScheme)
 	mark("!$&'()*+,;=:@/?", classURI)
 	return t
 }

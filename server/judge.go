@@ -7,15 +7,6 @@ import (
 	"github.com/tidewire/websocket/handshake"
 )
 
-// question is an opening handshake that waits for our decision.
-type question struct {
-	req    *handshake.Request
-	secure bool                 // it came over TLS
-	remote string               // the client's address, "IP:port" if it has one
-	http   func() *http.Request // for Authorize; called at most once
-	header http.Header          // of the response: what is in it goes out, and Authorize may add to it
-}
-
 // verdict is a decision for the connection. Its place must be joined or given up.
 type verdict struct {
 	protocol string
@@ -24,55 +15,81 @@ type verdict struct {
 	place    place
 }
 
-// judge decides about an opening handshake (RFC 6455, section 4.2.2). The cheap questions come first, and the
-// application is asked about nothing that will be refused anyway, and before anything is accepted.
-func (o *Options) judge(q question) (v verdict, err error) {
+// judge decides about an opening handshake (RFC 6455, section 4.2.2) and writes its verdict down. The cheap questions
+// come first, and the application is asked about nothing that will be refused anyway, and before anything is accepted.
+func (p *opening) judge() (err error) {
+	o := p.options
 	// 1. Is this server's own configuration sound?
-	for _, p := range o.Origins {
-		if err := handshake.ValidOriginPattern(p); err != nil {
-			return v, err
+	for _, pattern := range o.Origins {
+		if err := handshake.ValidOriginPattern(pattern); err != nil {
+			return err
 		}
 	}
 	// 2. Is it an opening handshake?
-	if err := q.req.Check(); err != nil {
-		return v, err
+	if err := p.req.Check(); err != nil {
+		return err
 	}
 	// 3. May pages from there connect? (RFC 6455, section 4.2.2, step 2, /origin/)
-	if err := o.checkOrigin(q); err != nil {
-		return v, err
+	if err := p.checkOrigin(); err != nil {
+		return err
 	}
 	// 4. Is there room?
-	if v.place, err = o.Group.admit(q.remote); err != nil {
-		return v, err
+	if p.place, err = o.Group.admit(p); err != nil {
+		return err
 	}
 	accepted := false
 	defer func() {
 		if !accepted { // Authorize may panic
-			v.place.giveUp()
+			p.place.giveUp()
 		}
 	}()
 	// 5. What does the application say?
 	if o.Authorize != nil {
-		if err := o.Authorize(q.http(), q.header); err != nil {
-			return v, err
+		if err := o.Authorize(p.asHTTP(), p.header); err != nil {
+			return err
 		}
 	}
 	// 6. The answer. What is not agreed to is not named (RFC 6455, section 4.2.2, /extensions/).
-	v.protocol = handshake.Select(q.req.Protocols, o.Subprotocols)
+	p.protocol = handshake.Select(p.req.Protocols, o.Subprotocols)
 	var extension string
-	extension, v.deflate = o.agree(q.req.Extensions, &v.place)
-	v.head, err = handshake.AppendResponse(nil, q.req, v.protocol, extension, q.header)
+	extension, p.deflate = o.agree(p.req.Extensions, &p.place)
+	p.head, err = handshake.AppendResponse(p.head[:0], p.req, p.protocol, extension, p.header)
 	accepted = err == nil
-	return v, err
+	return err
 }
 
-func (o *Options) checkOrigin(q question) error {
-	if o.InsecureSkipOriginCheck {
+func (p *opening) checkOrigin() error {
+	if p.options.InsecureSkipOriginCheck {
 		return nil
 	}
 	scheme := "http"
-	if q.secure {
+	if p.secure() {
 		scheme = "https"
 	}
-	return handshake.CheckOrigin(q.req.Header["Origin"], scheme, q.req.Host, o.Origins)
+	return handshake.CheckOrigin(p.req.Header["Origin"], scheme, p.req.Host, p.options.Origins)
+}
+
+// secure reports whether the handshake came over TLS.
+func (p *opening) secure() bool {
+	if p.http != nil {
+		return p.http.TLS != nil
+	}
+	_, ok := p.nc.(withTLS)
+	return ok
+}
+
+// remote is the client's address, "IP:port" if it has one.
+func (p *opening) remote() string {
+	if p.http != nil {
+		return p.http.RemoteAddr
+	}
+	return remoteAddr(p.nc)
+}
+
+// asHTTP is the request for Authorize.
+func (p *opening) asHTTP() *http.Request {
+	if p.http != nil {
+		return p.http
+	}
+	return toHTTP(p.req, remoteAddr(p.nc), tlsState(p.nc))
 }

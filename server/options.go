@@ -73,10 +73,12 @@ type Options struct {
 // orDefault makes a nil *Options an empty one.
 func (o *Options) orDefault() *Options {
 	if o == nil {
-		return &Options{}
+		return &noOptions
 	}
 	return o
 }
+
+var noOptions Options // never changed
 
 // timeout is HandshakeTimeout with its default filled in; 0 means off.
 func (o *Options) timeout() time.Duration {

@@ -10,8 +10,7 @@ import (
 )
 
 // place is room in a Group for one connection; the zero place is that of a connection without a Group. It is given by
-// admit, and then either given up or joined, and left when the connection ends. Beside that, begin and done count
-// a serve function.
+// admit, and then either given up or joined, and left when the connection ends.
 type place struct {
 	g      *Group
 	ip     netip.Addr // invalid: does not count
@@ -19,7 +18,7 @@ type place struct {
 }
 
 // admit gives a place to a client, or an *handshake.Error. g may be nil.
-func (g *Group) admit(remote string) (place, error) {
+func (g *Group) admit(client *opening) (place, error) {
 	if g == nil {
 		return place{}, nil
 	}
@@ -27,7 +26,7 @@ func (g *Group) admit(remote string) (place, error) {
 	defer g.mu.Unlock()
 	p := place{g: g}
 	if g.LimitPerIP > 0 {
-		p.ip = network(remote)
+		p.ip = network(client.remote())
 	}
 	switch {
 	case g.closing:
@@ -103,12 +102,25 @@ func (p place) giveUp() {
 	p.vacate()
 }
 
-// join makes the connection and its member in one step, so that it cannot end in between.
-func (p place) join(create func() *conn.Conn) *conn.Conn {
+// onEnd is the hook of the connection that takes p; nil if there is nothing to do.
+func (p place) onEnd(then endHook) endHook {
 	if p.g == nil {
-		return create()
+		return then
 	}
-	c, closing, forced := p.add(create)
+	return func(c *conn.Conn, err error) {
+		p.leave(c)
+		if then != nil {
+			then(c, err)
+		}
+	}
+}
+
+// join makes the connection and its member in one step, so that it cannot end in between.
+func (p place) join(nc net.Conn, s *conn.Setup, o *conn.Options) *conn.Conn {
+	if p.g == nil {
+		return conn.New(nc, *s, o)
+	}
+	c, closing, forced := p.add(nc, s, o)
 	switch { // Shutdown came while the handshake was answered
 	case forced:
 		c.CloseNow()
@@ -118,14 +130,14 @@ func (p place) join(create func() *conn.Conn) *conn.Conn {
 	return c
 }
 
-func (p place) add(create func() *conn.Conn) (c *conn.Conn, closing, forced bool) {
+func (p place) add(nc net.Conn, s *conn.Setup, o *conn.Options) (c *conn.Conn, closing, forced bool) {
 	g := p.g
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.conns == nil {
 		g.conns = make(map[*conn.Conn]netip.Addr)
 	}
-	c = create()
+	c = conn.New(nc, *s, o)
 	g.conns[c] = p.ip
 	g.pending--
 	return c, g.closing, g.forced
@@ -133,9 +145,6 @@ func (p place) add(create func() *conn.Conn) (c *conn.Conn, closing, forced bool
 
 // leave takes an ended connection out.
 func (p place) leave(c *conn.Conn) {
-	if p.g == nil {
-		return
-	}
 	p.g.mu.Lock()
 	defer p.g.mu.Unlock()
 	delete(p.g.conns, c)
@@ -153,18 +162,18 @@ func (p place) vacate() {
 	p.g.checkEmpty()
 }
 
-// begin counts a serve function that will run, and done one that has returned.
-func (p place) begin() { p.countServe(+1) }
-func (p place) done()  { p.countServe(-1) }
+// begin counts a serve function that will run, and done one that has returned. g may be nil.
+func (g *Group) begin() { g.countServe(+1) }
+func (g *Group) done()  { g.countServe(-1) }
 
-func (p place) countServe(n int) {
-	if p.g == nil {
+func (g *Group) countServe(n int) {
+	if g == nil {
 		return
 	}
-	p.g.mu.Lock()
-	defer p.g.mu.Unlock()
-	p.g.serving += n
-	p.g.checkEmpty()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.serving += n
+	g.checkEmpty()
 }
 
 // checkEmpty tells Shutdown that nothing is left. It is called with the lock held.

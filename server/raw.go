@@ -28,78 +28,78 @@ import (
 //
 // If nc is a *[tls.Conn], its handshake is made first, within the same time (RFC 6455, section 4.2.2, step 1).
 func UpgradeConn(nc net.Conn, o *Options) (*conn.Conn, *handshake.Request, error) {
-	u := &upgrade{nc: nc, options: o.orDefault()}
+	stretch(0)
+	p := newOpening(o)
+	p.nc = nc
 	opened := false
 	defer func() {
-		u.unbind()
+		p.unbind()
 		if !opened {
 			nc.Close()
 		}
+		p.free()
 	}()
-	u.bind(u.options.timeout())
-	c, err := u.run()
+	if err := p.receive(); err != nil {
+		return nil, nil, err
+	}
+	if err := p.decide(); err != nil {
+		return nil, nil, err
+	}
+	p.bind(p.options.timeout())
+	c, err := p.open(p.in[p.end:], nil)
 	if err != nil {
 		return nil, nil, err
 	}
 	opened = true
-	return c, u.req, nil
+	return c, p.req, nil
 }
 
-// upgrade is an opening handshake on a socket.
-type upgrade struct {
-	nc      net.Conn
-	options *Options
-	timer   *time.Timer // closes nc in time if nc has no deadlines; else nil
-	in      []byte      // in[:head]  the request's head | in[head:]  what came behind it
-	head    int
-	req     *handshake.Request
-}
-
-func (u *upgrade) run() (*conn.Conn, error) {
-	if err := u.secure(); err != nil {
-		return nil, err
+// receive makes the TLS handshake and reads the request.
+func (p *opening) receive() error {
+	p.bind(p.options.timeout())
+	if err := p.handshakeTLS(); err != nil {
+		return err
 	}
-	if err := u.read(); err != nil {
-		if broken := (*handshake.Error)(nil); errors.As(err, &broken) {
-			u.refuse(u.nc, err, nil)
-		}
-		return nil, err
-	}
-	u.unbind() // Authorize takes as long as it takes
-	header := make(http.Header)
-	state := tlsState(u.nc)
-	v, err := u.options.judge(question{
-		req:    u.req,
-		secure: state != nil,
-		remote: remoteAddr(u.nc),
-		http:   func() *http.Request { return toHTTP(u.req, remoteAddr(u.nc), state) },
-		header: header,
-	})
+	err := p.read()
 	if err != nil {
-		u.refuse(u.nc, err, header)
-		return nil, err
+		if broken := (*handshake.Error)(nil); errors.As(err, &broken) {
+			p.refuse(p.nc, err)
+		}
 	}
-	u.bind(u.options.timeout())
-	return u.options.open(u.nc, v, u.in[u.head:], nil)
+	return err
+}
+
+// decide judges the request, and refuses it if it has to.
+func (p *opening) decide() error {
+	p.unbind() // Authorize takes as long as it takes
+	if p.options.Authorize != nil {
+		p.header = make(http.Header)
+	}
+	err := p.judge()
+	if err != nil {
+		p.refuse(p.nc, err)
+	}
+	return err
 }
 
 // bind gives what follows d of time; 0 is no limit. What was there is lifted by the next bind or by the connection.
-func (u *upgrade) bind(d time.Duration) {
-	u.unbind()
-	if d > 0 && u.nc.SetDeadline(time.Now().Add(d)) != nil {
-		u.timer = time.AfterFunc(d, func() { u.nc.Close() })
+func (p *opening) bind(d time.Duration) {
+	p.unbind()
+	if d > 0 && p.nc.SetDeadline(time.Now().Add(d)) != nil {
+		nc := p.nc // p is somebody else's when the timer is late
+		p.timer = time.AfterFunc(d, func() { nc.Close() })
 	}
 }
 
-func (u *upgrade) unbind() {
-	if u.timer != nil {
-		u.timer.Stop()
+func (p *opening) unbind() {
+	if p.timer != nil {
+		p.timer.Stop()
 	}
 }
 
-// secure makes the TLS handshake, if nc is to have one.
-func (u *upgrade) secure() error {
-	t, ok := u.nc.(interface{ HandshakeContext(context.Context) error })
+// handshakeTLS makes the TLS handshake, if nc is to have one.
+func (p *opening) handshakeTLS() error {
+	t, ok := p.nc.(interface{ HandshakeContext(context.Context) error })
 	if !ok {
 		return nil
 	}
@@ -110,7 +110,7 @@ func (u *upgrade) secure() error {
 	if plain := (tls.RecordHeaderError{}); errors.As(err, &plain) && plain.Conn != nil && isHTTP(plain.RecordHeader) {
 		// A client that speaks HTTP gets an answer in HTTP, below TLS.
 		err := &handshake.Error{Status: 400, Place: "RFC 6455, section 4.2.2", Msg: "request without TLS on a port with TLS"}
-		u.refuse(plain.Conn, err, nil)
+		p.refuse(plain.Conn, err)
 		return err
 	}
 	return fmt.Errorf("websocket: TLS handshake: %w", err)
@@ -126,53 +126,55 @@ func isHTTP(start [5]byte) bool {
 }
 
 // read collects the request's head. Each byte is looked at when it arrives, and only then.
-func (u *upgrade) read() error {
-	var scanner handshake.HeadScanner
-	u.in = make([]byte, 0, firstRead)
+func (p *opening) read() error {
+	if cap(p.in) == 0 {
+		p.in = make([]byte, 0, firstRead)
+	}
 	for {
-		u.in = slices.Grow(u.in, 1) // doubles; the scanner stops at MaxHead
-		n, readErr := u.nc.Read(u.in[len(u.in):cap(u.in)])
-		u.in = u.in[:len(u.in)+n]
-		switch _, err := scanner.Scan(u.in); {
+		p.in = slices.Grow(p.in, 1) // doubles; the scanner stops at MaxHead
+		n, readErr := p.nc.Read(p.in[len(p.in):cap(p.in)])
+		p.in = p.in[:len(p.in)+n]
+		var err error
+		switch p.end, err = p.scanner.Scan(p.in); {
 		case err == nil:
-			u.req, u.head, err = handshake.ParseRequest(u.in)
+			p.req, err = p.scanner.Request(p.in)
 			return err
 		case err != handshake.ErrShort:
 			return err
 		case readErr != nil:
-			return u.cutShort(readErr)
+			return p.cutShort(readErr)
 		}
 	}
 }
 
 // cutShort is the error of a head that ends too early.
-func (u *upgrade) cutShort(err error) error {
-	closedByTimer := u.timer != nil && !u.timer.Stop()
+func (p *opening) cutShort(err error) error {
+	closedByTimer := p.timer != nil && !p.timer.Stop()
 	if ne := net.Error(nil); closedByTimer || errors.As(err, &ne) && ne.Timeout() {
 		return &handshake.Error{
 			Status: http.StatusRequestTimeout,
 			Place:  "RFC 9110, section 15.5.9",
-			Msg:    fmt.Sprintf("the request was not complete within %v", u.options.timeout()),
+			Msg:    fmt.Sprintf("the request was not complete within %v", p.options.timeout()),
 		}
 	}
-	if err == io.EOF && len(u.in) > 0 {
+	if err == io.EOF && len(p.in) > 0 {
 		return &handshake.Error{Status: 400, Place: "RFC 9112, section 8", Msg: "the request ends in its head"}
 	}
 	return fmt.Errorf("websocket: reading the request of the handshake: %w", err)
 }
 
 // refuse writes the complete response that refuses with err to nc, which the caller closes.
-func (u *upgrade) refuse(nc net.Conn, err error, header http.Header) {
+func (p *opening) refuse(nc net.Conn, err error) {
 	status, more, body := answer(err)
 	h := make(handshake.Header)
-	for _, fields := range []handshake.Header{header, more} {
+	for _, fields := range []handshake.Header{p.header, more} {
 		for name, values := range fields {
 			h[http.CanonicalHeaderKey(name)] = values
 		}
 	}
 	// A server with a clock dates its answers (RFC 9110, section 6.6.1).
 	h["Date"] = []string{time.Now().UTC().Format(http.TimeFormat)}
-	u.bind(lingerTime)
+	p.bind(lingerTime)
 	nc.Write(handshake.AppendRefusal(nil, status, h, body)) // the client has gone if it fails; err tells the caller enough
 	if status != http.StatusRequestTimeout {                // a client that is too slow gets no more time
 		linger(nc)
@@ -187,9 +189,12 @@ func linger(nc net.Conn) {
 	}
 }
 
+// withTLS is a *tls.Conn, or what wraps one.
+type withTLS interface{ ConnectionState() tls.ConnectionState }
+
 // tlsState is nil if nc is without TLS.
 func tlsState(nc net.Conn) *tls.ConnectionState {
-	t, ok := nc.(interface{ ConnectionState() tls.ConnectionState })
+	t, ok := nc.(withTLS)
 	if !ok {
 		return nil
 	}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 
@@ -24,33 +23,32 @@ import (
 // handler of net/http serves the connection itself, net/http keeps its buffers, the request and a grown stack, more
 // than 10 KiB; [Handler] serves without them.
 func Upgrade(w http.ResponseWriter, r *http.Request, o *Options) (*conn.Conn, error) {
-	o = o.orDefault()
-	v, err := o.judge(ask(w, r))
-	if err != nil {
+	p := ask(w, r, o)
+	defer p.free()
+	if err := p.judge(); err != nil {
 		refuse(w, r, err)
 		return nil, err
 	}
-	return o.hijack(w, r, v, nil)
+	return p.hijack(w, nil)
 }
 
-func ask(w http.ResponseWriter, r *http.Request) question {
-	return question{
-		req:    fromHTTP(r),
-		secure: r.TLS != nil,
-		remote: r.RemoteAddr,
-		http:   func() *http.Request { return r },
-		header: w.Header(),
-	}
+// ask begins an opening handshake under net/http.
+func ask(w http.ResponseWriter, r *http.Request, o *Options) *opening {
+	p := newOpening(o)
+	p.http, p.header = r, w.Header()
+	p.own = fromHTTP(r)
+	p.req = &p.own
+	return p
 }
 
 // fromHTTP is the request for package handshake. net/http takes Host, Content-Length and Transfer-Encoding out of the
 // header, and has refused a request with two Hosts.
-func fromHTTP(r *http.Request) *handshake.Request {
+func fromHTTP(r *http.Request) handshake.Request {
 	target := r.RequestURI
 	if target == "" { // not made by http.Server
 		target = r.URL.RequestURI()
 	}
-	return &handshake.Request{
+	return handshake.Request{
 		Method:           r.Method,
 		Target:           target,
 		Proto:            r.Proto,
@@ -65,50 +63,44 @@ func fromHTTP(r *http.Request) *handshake.Request {
 type endHook func(c *conn.Conn, err error)
 
 // hijack takes the socket from net/http, writes the 101 and makes the connection.
-func (o *Options) hijack(w http.ResponseWriter, r *http.Request, v verdict, onEnd endHook) (*conn.Conn, error) {
+func (p *opening) hijack(w http.ResponseWriter, onEnd endHook) (*conn.Conn, error) {
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		v.place.giveUp()
+		p.place.giveUp()
 		err := &handshake.Error{
 			Status: http.StatusInternalServerError,
 			Place:  "RFC 6455, section 4.2.2",
 			Msg:    fmt.Sprintf("%T cannot give the connection away: %v", w, err),
 		}
-		refuse(w, r, err)
+		refuse(w, p.http, err)
 		return nil, err
 	}
-	if timeout := o.timeout(); timeout > 0 {
+	p.nc = nc
+	if timeout := p.options.timeout(); timeout > 0 {
 		nc.SetDeadline(time.Now().Add(timeout)) // of no importance if nc has no deadlines: a head fits every socket
 	}
 	var behind []byte
 	if rw != nil {
 		behind, _ = rw.Reader.Peek(rw.Reader.Buffered())
 	}
-	return o.open(nc, v, behind, onEnd)
+	return p.open(behind, onEnd)
 }
 
 // open writes the 101 to nc and makes the connection. It owns nc and the place.
-func (o *Options) open(nc net.Conn, v verdict, behind []byte, onEnd endHook) (*conn.Conn, error) {
-	if _, err := nc.Write(v.head); err != nil {
-		v.place.giveUp()
-		nc.Close()
+func (p *opening) open(behind []byte, onEnd endHook) (*conn.Conn, error) {
+	if _, err := p.nc.Write(p.head); err != nil {
+		p.place.giveUp()
+		p.nc.Close()
 		return nil, fmt.Errorf("websocket: writing the response of the handshake: %w", err)
-	}
-	place := v.place // of v nothing else is kept
-	end := func(c *conn.Conn, err error) {
-		place.leave(c)
-		if onEnd != nil {
-			onEnd(c, err)
-		}
 	}
 	// New lifts the deadline, and whatever http.Server had set.
 	setup := conn.Setup{
 		Role:        conn.Server,
-		Subprotocol: v.protocol,
-		Deflate:     v.deflate,
+		Subprotocol: p.protocol,
+		Deflate:     p.deflate,
 		Buffered:    behind,
-		OnEnd:       end,
-		Wheel:       place.wheel(),
+		OnEnd:       p.place.onEnd(onEnd),
+		Wheel:       p.place.wheel(),
 	}
-	return place.join(func() *conn.Conn { return conn.New(nc, setup, o.Conn) }), nil
+	return p.place.join(p.nc, &setup, p.options.Conn), nil
 }
