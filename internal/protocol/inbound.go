@@ -210,6 +210,28 @@ func (in *Inbound) End() (message bool, err error) {
 	return true, nil
 }
 
+// Whole is Header, Payload and End at once, for the usual case: the next frame is a
+// message by itself, not compressed, and p is its payload, all of it. It reports
+// false for every other frame and for one that breaks a rule. Then nothing has
+// changed but p, perhaps; the three find out what it is, given the payload as it came.
+func (in *Inbound) Whole(h frame.Header, p []byte) bool {
+	data := h.Opcode == frame.Binary || h.Opcode == frame.Text
+	if !data || !h.Fin || h.RSV1 || h.RSV2 || h.RSV3 || in.inFrame || in.message != 0 {
+		return false
+	}
+	if h.Masked != (in.role == Server) || h.Length != int64(len(p)) {
+		return false
+	}
+	if h.Masked {
+		frame.Mask(p, h.Key, 0)
+	}
+	if h.Opcode == frame.Binary {
+		return true
+	}
+	end, bad := frame.UTF8{}.Next(p)
+	return bad < 0 && end.Complete()
+}
+
 func badText() error {
 	return &frame.Error{Code: frame.CloseInvalidPayload, Section: "8.1", Msg: "text message is not valid UTF-8"}
 }
