@@ -136,7 +136,7 @@ func (c *Conn) queueClose(code CloseCode, payload []byte) {
 // armClose bounds the ending by the close timeout. mu is held.
 func (c *Conn) armClose() {
 	if c.closeTimer == nil && !c.over {
-		c.closeTimer = time.AfterFunc(c.opt.closeTimeout, func() { c.cut(errNoClose) })
+		c.closeTimer = time.AfterFunc(c.opt.closeTimeout(), func() { c.cut(errNoClose) })
 	}
 }
 
@@ -364,7 +364,7 @@ func (c *Conn) ended() {
 	c.readWatch.close()
 	c.writeWatch.close()
 	close(c.done)
-	if c.ownEnd != nil || c.opt.onEnd != nil {
+	if c.ownEnd != nil || c.opt.OnEnd != nil {
 		go c.tell(err)
 	}
 }
@@ -380,7 +380,7 @@ func (c *Conn) tell(err error) {
 	if c.ownEnd != nil {
 		c.ownEnd(c, err)
 	}
-	if c.opt.onEnd != nil {
-		c.opt.onEnd(c, err)
+	if c.opt.OnEnd != nil {
+		c.opt.OnEnd(c, err)
 	}
 }

@@ -46,7 +46,7 @@ type Conn struct {
 	nc         net.Conn
 	wire       wire
 	role       Role
-	opt        settings
+	opt        *Options // not nil
 	sub        string
 	extensions string
 	ownEnd     func(c *Conn, err error)
@@ -93,12 +93,12 @@ func New(nc net.Conn, s Setup, o *Options) *Conn {
 		nc:     nc,
 		wire:   newWire(nc),
 		role:   s.Role,
-		opt:    o.settings(),
+		opt:    o.notNil(),
 		sub:    s.Subprotocol,
 		ownEnd: s.OnEnd,
 		done:   make(chan struct{}),
 	}
-	c.readLimit.Store(c.opt.readLimit)
+	c.readLimit.Store(c.opt.readLimit())
 	c.readWatch.init(c.wire.setReadDeadline)
 	c.writeWatch.init(c.wire.setWriteDeadline)
 	c.timed = nc.SetDeadline(time.Time{}) == nil
@@ -106,7 +106,7 @@ func New(nc net.Conn, s Setup, o *Options) *Conn {
 	if s.Deflate != nil {
 		c.agree(*s.Deflate)
 	}
-	c.rd.in = protocol.NewInbound(s.Role, s.Deflate != nil, c.opt.maxFragments)
+	c.rd.in = protocol.NewInbound(s.Role, s.Deflate != nil, c.opt.maxFragments())
 	c.rd.take(s.Buffered)
 	c.stats.wireIn.Add(int64(len(s.Buffered)))
 	c.wr.send.Role = s.Role

@@ -26,11 +26,11 @@ func (c *Conn) cork() bool {
 func (c *Conn) flushLater() {
 	switch {
 	case c.wire.tries() && sweeps:
-		corked.add(c, c.opt.flushDelay)
+		corked.add(c, c.opt.flushDelay())
 	case c.corkTimer == nil:
-		c.corkTimer = time.AfterFunc(c.opt.flushDelay, c.flushCorked)
+		c.corkTimer = time.AfterFunc(c.opt.flushDelay(), c.flushCorked)
 	default:
-		c.corkTimer.Reset(c.opt.flushDelay)
+		c.corkTimer.Reset(c.opt.flushDelay())
 	}
 }
 
@@ -53,7 +53,7 @@ func (c *Conn) offerData() {
 // lookAhead says, at the end of a message, whether a complete frame waits behind
 // it. The read turn is held.
 func (c *Conn) lookAhead() {
-	if more := c.opt.flushDelay > 0 && c.rd.frameWaits(); more != c.rd.more {
+	if more := c.opt.flushDelay() > 0 && c.rd.frameWaits(); more != c.rd.more {
 		c.rd.more = more
 		c.rd.corks = c.rd.corks || more
 		c.more.Store(more)

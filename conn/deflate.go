@@ -30,7 +30,7 @@ type body struct {
 // agree takes what the handshake agreed on. The peer's direction is as agreed; ours
 // may be less (RFC 7692, section 7.1.2).
 func (c *Conn) agree(p deflate.Params) {
-	k := c.opt.compression
+	k := c.opt.Compression
 	if k == nil {
 		k = &Compression{}
 	}

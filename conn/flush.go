@@ -165,12 +165,12 @@ func (c *Conn) waitWrite(ctx context.Context, head, body []byte) (n int, err err
 	c.writeWatch.begin(ctx)
 	still := c.watchStandstill()
 	for err == nil && n < len(head)+len(body) {
-		if !c.writeWatch.arm(ctx, c.opt.writeTimeout) {
+		if !c.writeWatch.arm(ctx, c.opt.writeTimeout()) {
 			err = errInterrupted
 			break
 		}
 		if still != nil {
-			still.Reset(c.opt.writeTimeout)
+			still.Reset(c.opt.writeTimeout())
 		}
 		m := 0
 		if n < len(head) {
@@ -197,10 +197,10 @@ func (c *Conn) waitWrite(ctx context.Context, head, body []byte) (n int, err err
 // watchStandstill is the write timeout of a connection without deadlines: a timer
 // that cuts it. It is nil where deadlines do that better.
 func (c *Conn) watchStandstill() *time.Timer {
-	if c.timed || c.opt.writeTimeout == 0 {
+	if c.timed || c.opt.writeTimeout() == 0 {
 		return nil
 	}
-	return time.AfterFunc(c.opt.writeTimeout, func() { c.cut(errStuck) })
+	return time.AfterFunc(c.opt.writeTimeout(), func() { c.cut(errStuck) })
 }
 
 // judgeStop says what a write that stopped with err after m bytes comes to: nil to

@@ -195,7 +195,7 @@ func (c *Conn) inflateStream(p []byte, limit int64) (int, error) {
 func (r *messageReader) streamPacked(ctx context.Context, p []byte) (int, error) {
 	c := r.c
 	for {
-		n, err := c.inflateStream(p, c.opt.streamLimit)
+		n, err := c.inflateStream(p, c.opt.streamLimit())
 		if err == io.EOF {
 			return n, c.endStream()
 		}

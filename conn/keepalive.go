@@ -29,7 +29,7 @@ type keepalive struct {
 
 // start begins to watch c.
 func (k *keepalive) start(c *Conn, w *Wheel) {
-	k.period = samplePeriod(&c.opt)
+	k.period = samplePeriod(c.opt)
 	switch {
 	case k.period == 0:
 	case w != nil && k.period >= wheelTick:
@@ -43,17 +43,17 @@ func (k *keepalive) start(c *Conn, w *Wheel) {
 }
 
 // samplePeriod is a quarter of the shortest interval that has to be measured.
-func samplePeriod(opt *settings) time.Duration {
+func samplePeriod(opt *Options) time.Duration {
 	shortest := time.Duration(0)
-	for _, d := range []time.Duration{opt.pingInterval, opt.pingTimeout} {
-		if opt.pingInterval > 0 && d > 0 && (shortest == 0 || d < shortest) {
+	for _, d := range []time.Duration{opt.pingInterval(), opt.pingTimeout()} {
+		if opt.pingInterval() > 0 && d > 0 && (shortest == 0 || d < shortest) {
 			shortest = d
 		}
 	}
-	if opt.compression != nil && opt.compression.Takeover && (shortest == 0 || compressorRest < shortest) {
+	if opt.Compression != nil && opt.Compression.Takeover && (shortest == 0 || compressorRest < shortest) {
 		shortest = compressorRest
 	}
-	if opt.minProgress > 0 && (shortest == 0 || progressWindow < shortest) {
+	if opt.minProgress() > 0 && (shortest == 0 || progressWindow < shortest) {
 		shortest = progressWindow
 	}
 	return shortest / ticksPerInterval
@@ -105,7 +105,7 @@ func (c *Conn) tick() {
 // being sent: otherwise it may be ours.
 func (c *Conn) judgeSilence(bytes int64, waiting uint32) error {
 	k := &c.keep
-	if c.opt.pingInterval == 0 {
+	if c.opt.pingInterval() == 0 {
 		return nil
 	}
 	if waiting == notWaiting || bytes != k.bytes {
@@ -118,12 +118,12 @@ func (c *Conn) judgeSilence(bytes int64, waiting uint32) error {
 	before := k.silent
 	k.silent += k.period
 	switch {
-	case before < c.opt.pingInterval && k.silent >= c.opt.pingInterval:
+	case before < c.opt.pingInterval() && k.silent >= c.opt.pingInterval():
 		c.keepalivePing()
-	case c.opt.pingTimeout > 0 && k.silent >= c.opt.pingInterval+c.opt.pingTimeout:
+	case c.opt.pingTimeout() > 0 && k.silent >= c.opt.pingInterval()+c.opt.pingTimeout():
 		return errDead
-	case c.opt.pingTimeout == 0 && k.silent >= 2*c.opt.pingInterval:
-		k.silent -= c.opt.pingInterval
+	case c.opt.pingTimeout() == 0 && k.silent >= 2*c.opt.pingInterval():
+		k.silent -= c.opt.pingInterval()
 		c.keepalivePing()
 	}
 	return nil
@@ -135,7 +135,7 @@ func (c *Conn) judgeSilence(bytes int64, waiting uint32) error {
 func (c *Conn) sending() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.wr.busy && c.opt.writeTimeout > 0
+	return c.wr.busy && c.opt.writeTimeout() > 0
 }
 
 func (c *Conn) keepalivePing() {
@@ -152,7 +152,7 @@ func (c *Conn) keepalivePing() {
 // gain enough in a whole progressWindow in which a read waited for it.
 func (c *Conn) judgeProgress(bytes int64, waiting uint32) error {
 	k := &c.keep
-	if c.opt.minProgress == 0 {
+	if c.opt.minProgress() == 0 {
 		return nil
 	}
 	if n := c.stats.messagesIn.Load(); waiting == betweenMessages || n != k.messages {
@@ -162,7 +162,7 @@ func (c *Conn) judgeProgress(bytes int64, waiting uint32) error {
 	if waiting == notWaiting {
 		return nil // which is our time, also if only for this moment
 	}
-	if !k.inside || bytes-k.mark >= c.opt.minProgress {
+	if !k.inside || bytes-k.mark >= c.opt.minProgress() {
 		k.inside, k.mark, k.slow = true, bytes, 0
 		return nil
 	}

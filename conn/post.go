@@ -76,7 +76,7 @@ func (c *Conn) judgePost(n int) error {
 	switch {
 	case c.wr.err != nil:
 		return c.wr.err
-	case c.opt.queueBytes > 0 && c.wr.queued()+n > c.opt.queueBytes:
+	case c.opt.queueBytes() > 0 && c.wr.queued()+n > c.opt.queueBytes():
 		return ErrQueueFull
 	}
 	return nil

@@ -120,7 +120,7 @@ func (r *messageReader) stream(ctx context.Context, p []byte) (int, error) {
 		if err := c.advance(ctx); err != nil {
 			return 0, err
 		}
-		if err := c.judgeSize(c.opt.streamLimit); err != nil {
+		if err := c.judgeSize(c.opt.streamLimit()); err != nil {
 			return 0, err
 		}
 		if left := c.rd.in.Left(); left > 0 {

@@ -81,7 +81,7 @@ func (c *Conn) Write(ctx context.Context, t MessageType, p []byte) error {
 // judgeOutgoing refuses what must not be sent.
 func (c *Conn) judgeOutgoing(t MessageType, p []byte) (outgoing, error) {
 	op, err := t.opcode()
-	if err == nil && op == frame.Text && !c.opt.trustText {
+	if err == nil && op == frame.Text && !c.opt.TrustText {
 		err = judgeText(p)
 	}
 	return outgoing{op: op, plain: t.isPlain(), p: p}, err
