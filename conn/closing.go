@@ -253,9 +253,7 @@ func (c *Conn) takeOver() {
 }
 
 func (c *Conn) discardToClose() {
-	c.readMu.Lock()
-	c.readTurn.acquire(&c.readMu, nil)
-	c.readMu.Unlock()
+	c.acquireRead(nil)
 	c.rd.closer = true
 	if c.readErr.Load() == nil {
 		c.discard(context.Background()) // ends with the peer's Close, or any other end
@@ -298,9 +296,7 @@ func (c *Conn) awaitSent() {
 // closing a socket that has unread bytes makes the system send a reset, which
 // would destroy our Close on its way (RFC 6455, section 7.1.1).
 func (c *Conn) swallow() {
-	c.readMu.Lock()
-	c.readTurn.acquire(&c.readMu, nil)
-	c.readMu.Unlock()
+	c.acquireRead(nil)
 	defer c.releaseRead()
 	c.rd.release()
 	b := getBuffer(midBuffer)
@@ -320,9 +316,7 @@ func (c *Conn) swallow() {
 // drain takes off the socket what has arrived behind the peer's Close, without
 // waiting, for the same reason.
 func (c *Conn) drain() {
-	c.readMu.Lock()
-	c.readTurn.acquire(&c.readMu, nil)
-	c.readMu.Unlock()
+	c.acquireRead(nil)
 	defer c.releaseRead()
 	c.wire.drain(drainMax)
 }

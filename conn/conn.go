@@ -56,7 +56,8 @@ type Conn struct {
 	// The reader's: rd belongs to the holder of the read turn.
 	readMu    sync.Mutex // guards readTurn
 	readTurn  turn
-	rd        reader
+	rd        *reader // nil: at rest
+	frugal    bool    // rd is given back when it is; guarded by readMu
 	readWatch watch
 
 	// The writer's: guarded by mu, but for what wr says belongs to a turn.
@@ -106,8 +107,10 @@ func New(nc net.Conn, s Setup, o *Options) *Conn {
 	if s.Deflate != nil {
 		c.agree(*s.Deflate)
 	}
-	c.rd.in = protocol.NewInbound(s.Role, s.Deflate != nil, c.opt.maxFragments())
-	c.rd.take(s.Buffered)
+	if len(s.Buffered) > 0 {
+		c.needReader()
+		c.rd.take(s.Buffered)
+	}
 	c.stats.wireIn.Add(int64(len(s.Buffered)))
 	c.wr.send.Role = s.Role
 	c.keep.start(c, s.Wheel)

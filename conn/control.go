@@ -162,6 +162,7 @@ func (c *Conn) awaitPong(ctx context.Context, rtt chan time.Duration) (time.Dura
 		c.readTurn.held = true
 		c.readMu.Unlock()
 	}
+	c.needReader()
 	err := c.readToPong(ctx, rtt)
 	c.unlockRead(ctx)
 	if err == nil || err == errTakenOver { // by Close, which passes Pongs too

@@ -48,6 +48,7 @@ func (c *Conn) agree(p deflate.Params) {
 		takeover:  ours.Takeover,
 		threshold: k.threshold(),
 	}
+	c.needReader()
 	c.rd.inflate = &inflater{
 		z:        deflate.NewDecompressor(theirs.WindowBits, theirs.Takeover),
 		takeover: theirs.Takeover,

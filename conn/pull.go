@@ -80,7 +80,7 @@ func (c *Conn) hold(b *buffer) int {
 }
 
 // nextSize is how large the next buffer to read into is.
-func (rd *reader) nextSize() int { return max(rd.ahead, smallBuffer) }
+func (rd *reader) nextSize() int { return max(int(rd.ahead), smallBuffer) }
 
 // adapt makes the next buffer larger after a full one, and smaller after some that
 // were mostly empty. It replaces such a one by one that fits: nobody shall pin more
@@ -89,10 +89,10 @@ func (rd *reader) adapt(b *buffer) *buffer {
 	n := len(b.b)
 	switch {
 	case n == cap(b.b):
-		rd.ahead, rd.mostlyEmpty = min(2*n, bigBuffer), 0
+		rd.ahead, rd.mostlyEmpty = int32(min(2*n, bigBuffer)), 0
 	case n <= cap(b.b)/2 && cap(b.b) > smallBuffer:
 		if rd.mostlyEmpty++; rd.mostlyEmpty == shrinkAfter {
-			rd.ahead, rd.mostlyEmpty = cap(b.b)/2, 0
+			rd.ahead, rd.mostlyEmpty = int32(cap(b.b)/2), 0
 		}
 		fitting := getBuffer(n)
 		fitting.b = append(fitting.b, b.b...)
@@ -122,7 +122,7 @@ func (c *Conn) inside() bool {
 // fill waits for more bytes behind the buffered ones. The buffer has room for the
 // longest header and the longest control payload, and never needs more.
 func (c *Conn) fill(ctx context.Context) error {
-	rd := &c.rd
+	rd := c.rd
 	if rd.buf == nil {
 		_, err := c.pull(ctx, nil)
 		return err

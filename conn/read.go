@@ -3,6 +3,7 @@ package conn
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/tidewire/websocket/frame"
 	"github.com/tidewire/websocket/internal/protocol"
@@ -20,25 +21,71 @@ import (
 // kind goes on there.
 
 // reader is the state of the incoming half. It belongs to the holder of the read
-// turn.
+// turn, who finds it there, and may be gone between two turns.
 type reader struct {
 	in protocol.Inbound
 
 	// buf.b[pos:] has arrived and is not parsed yet; buf is nil if that is nothing.
 	buf         *buffer
 	pos         int
-	ahead       int  // size of the next buffer; 0: the smallest
-	mostlyEmpty int  // buffers in a row
-	more        bool // Conn.more
-	corks       bool // it was true since the reader waited
+	ahead       int32 // size of the next buffer; 0: the smallest
+	mostlyEmpty int8  // buffers in a row
+
+	more   bool // Conn.more
+	corks  bool // it was true since the reader waited
+	drop   bool // the rest of the open message goes to nobody
+	closer bool // the turn is held by Close, which discards
 
 	inflate *inflater // nil: no compression was agreed on
 
 	kept   []byte         // of the open message: bytes that a canceled read left
 	size   int64          // of the open message: bytes so far, inflated
 	stream *messageReader // the Reader that the open message belongs to
-	drop   bool           // the rest of the open message goes to nobody
-	closer bool           // the turn is held by Close, which discards
+}
+
+// readers are those that connections at rest gave back.
+var readers sync.Pool
+
+// acquireRead takes the read turn, waiting until done is closed, and makes sure that
+// there is a reader. It reports false if done ended the wait.
+func (c *Conn) acquireRead(done <-chan struct{}) bool {
+	c.readMu.Lock()
+	got := c.readTurn.acquire(&c.readMu, done)
+	c.readMu.Unlock()
+	if got {
+		c.needReader()
+	}
+	return got
+}
+
+// needReader makes sure that there is a reader. The read turn is held.
+func (c *Conn) needReader() {
+	if c.rd != nil {
+		return
+	}
+	rd, _ := readers.Get().(*reader)
+	if rd == nil {
+		rd = new(reader)
+	}
+	rd.in = protocol.NewInbound(c.role, c.wr.deflate != nil, c.opt.maxFragments())
+	c.rd = rd
+}
+
+// leaveReader gives a reader back that has nothing to remember. The read turn is
+// held.
+func (c *Conn) leaveReader() {
+	if rd := c.rd; rd != nil && rd.atRest() {
+		c.rd = nil
+		*rd = reader{}
+		readers.Put(rd)
+	}
+}
+
+// atRest reports whether a new reader would go on just as well: between messages,
+// with nothing buffered, kept or corked, and without compression.
+func (rd *reader) atRest() bool {
+	return !rd.in.InFrame() && !rd.in.InMessage() && rd.buf == nil && rd.kept == nil && rd.stream == nil &&
+		!rd.corks && !rd.drop && !rd.closer && rd.inflate == nil
 }
 
 // What a read waits for, in Conn.waiting.
@@ -90,7 +137,7 @@ func (c *Conn) readMessage(ctx context.Context, m *message) (MessageType, error)
 
 // collect reads frames until a message is whole.
 func (c *Conn) collect(ctx context.Context, m *message) (MessageType, error) {
-	rd := &c.rd
+	rd := c.rd
 	c.leaveStream()
 	if err := c.skip(ctx); err != nil {
 		return 0, err
@@ -158,7 +205,7 @@ func (c *Conn) payload(ctx context.Context, m *message) error {
 		return err
 	}
 	for c.rd.in.Left() > 0 {
-		room := m.room(&c.rd, c.readLimit.Load())
+		room := m.room(c.rd, c.readLimit.Load())
 		n, err := c.take(ctx, room)
 		if err != nil {
 			return err
@@ -291,10 +338,7 @@ func (c *Conn) lockRead(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return canceled("read", err)
 	}
-	c.readMu.Lock()
-	got := c.readTurn.acquire(&c.readMu, ctx.Done())
-	c.readMu.Unlock()
-	if !got {
+	if !c.acquireRead(ctx.Done()) {
 		return canceled("read", ctx.Err())
 	}
 	if c.discarding.Load() || c.readErr.Load() != nil {
@@ -312,6 +356,9 @@ func (c *Conn) unlockRead(ctx context.Context) {
 
 func (c *Conn) releaseRead() {
 	c.readMu.Lock()
+	if c.frugal {
+		c.leaveReader()
+	}
 	c.readTurn.release()
 	c.readMu.Unlock()
 }
