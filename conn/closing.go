@@ -54,13 +54,14 @@ func (c *Conn) CloseWith(ctx context.Context, code CloseCode, reason string) err
 	}
 	c.beginClose(code, payload)
 	c.takeOver()
+	done := c.Done()
 	select {
-	case <-c.done:
+	case <-done:
 		return c.ending()
 	default:
 	}
 	select {
-	case <-c.done:
+	case <-done:
 		return c.ending()
 	case <-ctx.Done():
 		return canceled("close", ctx.Err())
@@ -108,6 +109,31 @@ func (c *Conn) CloseNow() error {
 	return nil
 }
 
+// endState is what a connection knows once a direction of it has begun to end; it
+// stays then. Guarded by Conn.mu.
+type endState struct {
+	received *CloseError // the Close received
+	first    *CloseError // the first failure
+	write    error       // ends every write
+	timer    *time.Timer // of the close timeout
+}
+
+// begunEnd makes the ending, if nothing had ended before. mu is held.
+func (c *Conn) begunEnd() *endState {
+	if c.end == nil {
+		c.end = new(endState)
+	}
+	return c.end
+}
+
+// writeErr is what every write returns; nil while it can go on. mu is held.
+func (c *Conn) writeErr() error {
+	if c.end == nil {
+		return nil
+	}
+	return c.end.write
+}
+
 // on moves the closing handshake by one event. mu is held.
 func (c *Conn) on(e protocol.Event) protocol.Step {
 	step := c.closing.On(c.role, e)
@@ -135,15 +161,15 @@ func (c *Conn) queueClose(code CloseCode, payload []byte) {
 
 // armClose bounds the ending by the close timeout. mu is held.
 func (c *Conn) armClose() {
-	if c.closeTimer == nil && !c.over {
-		c.closeTimer = time.AfterFunc(c.opt.closeTimeout(), func() { c.cut(errNoClose) })
+	if e := c.begunEnd(); e.timer == nil && !c.over {
+		e.timer = time.AfterFunc(c.opt.closeTimeout(), func() { c.cut(errNoClose) })
 	}
 }
 
 // remember keeps the first failure. mu is held.
 func (c *Conn) remember(e *CloseError) {
-	if c.firstErr == nil {
-		c.firstErr = e
+	if end := c.begunEnd(); end.first == nil {
+		end.first = e
 	}
 }
 
@@ -212,7 +238,7 @@ func (c *Conn) closeReceived(p []byte) error {
 	first := answers || c.sent == 0
 	e := &CloseError{Code: code, Sent: c.sent, Reason: reason, Remote: first}
 	if c.closing == protocol.Both {
-		c.closeErr = e
+		c.begunEnd().received = e
 	}
 	return c.endReading(e, step.Do)
 }
@@ -245,7 +271,7 @@ func (c *Conn) takeOver() {
 	c.mu.Unlock()
 	if first && c.timed {
 		// A read that cannot be interrupted meets the peer's Close by itself.
-		c.readWatch.kick()
+		c.madeWatches().read.kick()
 	}
 	if first {
 		go c.discardToClose()
@@ -306,7 +332,7 @@ func (c *Conn) swallow() {
 		c.stats.wireIn.Add(int64(n))
 		switch {
 		case err == nil:
-		case isTimeout(err) && c.readWatch.clear():
+		case isTimeout(err) && c.readWatch().clear():
 		default:
 			return
 		}
@@ -329,7 +355,7 @@ func (c *Conn) cut(err error) {
 	// not make one of theirs.
 	if !c.over {
 		c.remember(e)
-		c.readErr.CompareAndSwap(nil, c.firstErr)
+		c.readErr.CompareAndSwap(nil, c.end.first)
 		c.endWriting(e)
 	}
 	c.mu.Unlock()
@@ -346,18 +372,19 @@ func (c *Conn) ended() {
 		return
 	}
 	c.over = true
+	done := c.madeDone() // from here on others find it
 	c.wr.broken = true
 	wake(&c.wr.idle)
-	if c.closeTimer != nil {
-		c.closeTimer.Stop()
+	if timer := c.begunEnd().timer; timer != nil {
+		timer.Stop()
 	}
 	err := c.err()
 	c.mu.Unlock()
 
 	c.keep.stop()
-	c.readWatch.close()
-	c.writeWatch.close()
-	close(c.done)
+	c.readWatch().close()
+	c.writeWatch().close()
+	close(done)
 	if c.ownEnd != nil || c.opt.OnEnd != nil {
 		go c.tell(err)
 	}

@@ -39,46 +39,45 @@ type Setup struct {
 	Wheel *Wheel
 }
 
+// agreement is what both sides chose in the handshake.
+type agreement struct{ subprotocol, extensions string }
+
 // Conn is one WebSocket connection. Every method may be called by any goroutine
 // at any time; what each waits for is said beside it.
 type Conn struct {
 	// Set by New and never changed.
-	nc         net.Conn
-	wire       wire
-	role       Role
-	opt        *Options // not nil
-	sub        string
-	extensions string
-	ownEnd     func(c *Conn, err error)
-	done       chan struct{}
-	timed      bool // nc has deadlines: whoever waits can be interrupted
+	nc     net.Conn
+	wire   wire
+	role   Role
+	opt    *Options   // not nil
+	agreed *agreement // nil: on nothing
+	ownEnd func(c *Conn, err error)
+	timed  bool // nc has deadlines: whoever waits can be interrupted
 
 	// The reader's: rd belongs to the holder of the read turn.
-	readMu    sync.Mutex // guards readTurn
-	readTurn  turn
-	rd        *reader // nil: at rest
-	frugal    bool    // rd is given back when it is; guarded by readMu
-	readWatch watch
+	readMu   sync.Mutex // guards readTurn
+	readTurn turn
+	rd       *reader // nil: at rest
+	frugal   bool    // rd is given back when it is; guarded by readMu
 
 	// The writer's: guarded by mu, but for what wr says belongs to a turn.
-	mu         sync.Mutex
-	wr         writer
-	writeWatch watch
-	pings      pings
+	mu    sync.Mutex
+	wr    writer
+	pings pings
 
 	// The ending's: guarded by mu.
-	closing    protocol.Closing
-	sent       CloseCode   // of our Close, 0 before it
-	closeErr   *CloseError // the Close received
-	firstErr   *CloseError // the first failure
-	closeTimer *time.Timer
-	corkTimer  *time.Timer // where the sweeper cannot flush; nil before it is needed
-	over       bool        // the socket is closed
+	closing   protocol.Closing
+	sent      CloseCode     // of our Close, 0 before it
+	end       *endState     // nil: nothing has ended yet
+	corkTimer *time.Timer   // where the sweeper cannot flush; nil before it is needed
+	over      bool          // the socket is closed
+	done      chan struct{} // is closed then; nil: nobody asked for it yet
 
 	// The keepalive's.
 	keep keepalive
 
 	// Read by anybody.
+	watches    atomic.Pointer[watches]    // that interrupt calls; nil: none was needed yet
 	readErr    atomic.Pointer[CloseError] // ends every read, once set
 	discarding atomic.Bool                // Close has taken reading over
 	readLimit  atomic.Int64
@@ -95,15 +94,14 @@ func New(nc net.Conn, s Setup, o *Options) *Conn {
 		wire:   newWire(nc),
 		role:   s.Role,
 		opt:    o.notNil(),
-		sub:    s.Subprotocol,
 		ownEnd: s.OnEnd,
-		done:   make(chan struct{}),
 	}
 	c.readLimit.Store(c.opt.readLimit())
-	c.readWatch.init(c.wire.setReadDeadline)
-	c.writeWatch.init(c.wire.setWriteDeadline)
 	c.timed = nc.SetDeadline(time.Time{}) == nil
 
+	if s.Subprotocol != "" || s.Deflate != nil {
+		c.agreed = &agreement{subprotocol: s.Subprotocol}
+	}
 	if s.Deflate != nil {
 		c.agree(*s.Deflate)
 	}
@@ -118,7 +116,19 @@ func New(nc net.Conn, s Setup, o *Options) *Conn {
 }
 
 // Done is closed when the connection has ended and its socket is closed.
-func (c *Conn) Done() <-chan struct{} { return c.done }
+func (c *Conn) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.madeDone()
+}
+
+// madeDone makes done, if nobody has done it before. mu is held.
+func (c *Conn) madeDone() chan struct{} {
+	if c.done == nil {
+		c.done = make(chan struct{})
+	}
+	return c.done
+}
 
 // Err is nil while the connection goes on. Then it is the Close received if one
 // came, else the first failure of either direction, a *[CloseError].
@@ -129,23 +139,34 @@ func (c *Conn) Err() error {
 }
 
 func (c *Conn) err() error {
-	switch {
-	case c.closeErr != nil:
-		return c.closeErr
-	case c.firstErr != nil:
-		return c.firstErr
+	switch e := c.end; {
+	case e == nil:
+	case e.received != nil:
+		return e.received
+	case e.first != nil:
+		return e.first
 	}
 	return nil
 }
 
 // Subprotocol is the one that both sides agreed on, or empty
 // (RFC 6455, section 1.9).
-func (c *Conn) Subprotocol() string { return c.sub }
+func (c *Conn) Subprotocol() string {
+	if c.agreed == nil {
+		return ""
+	}
+	return c.agreed.subprotocol
+}
 
 // Extensions names the extension that both sides agreed on with its parameters, as
 // "permessage-deflate; server_no_context_takeover", or is empty (RFC 6455, section
 // 9.1). Windows of 15 bits, which are the rule, are left out.
-func (c *Conn) Extensions() string { return c.extensions }
+func (c *Conn) Extensions() string {
+	if c.agreed == nil {
+		return ""
+	}
+	return c.agreed.extensions
+}
 
 // RemoteAddr is the peer's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }

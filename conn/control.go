@@ -72,7 +72,7 @@ func (c *Conn) sendPing(ctx context.Context) (rtt chan time.Duration, number uin
 		return nil, 0, err
 	}
 	c.mu.Lock()
-	if err := c.wr.err; err != nil {
+	if err := c.writeErr(); err != nil {
 		c.mu.Unlock()
 		return nil, 0, err
 	}
@@ -86,7 +86,7 @@ func (c *Conn) sendPing(ctx context.Context) (rtt chan time.Duration, number uin
 	return rtt, number, nil
 }
 
-// queuePing commits the next Ping. mu is held and w.err is nil.
+// queuePing commits the next Ping. mu is held and writeErr is nil.
 func (c *Conn) queuePing(rtt chan time.Duration) uint64 {
 	if rtt == nil {
 		// One Ping of the keepalive is enough, or those that nothing but data ever
@@ -199,7 +199,7 @@ func (c *Conn) awaitOthers(ctx context.Context, rtt chan time.Duration) (time.Du
 		return d, nil
 	case <-ctx.Done():
 		return 0, canceled("ping", ctx.Err())
-	case <-c.done:
+	case <-c.Done():
 		return 0, c.readErr.Load()
 	case <-patience.C:
 		return 0, errPingLate

@@ -12,7 +12,7 @@ import "time"
 // whether it did. mu is held and the write turn is free.
 func (c *Conn) cork() bool {
 	w := &c.wr
-	if !c.more.Load() || len(w.out.b) >= highWater || w.err != nil {
+	if !c.more.Load() || len(w.out.b) >= highWater || c.writeErr() != nil {
 		return false
 	}
 	if !w.due {

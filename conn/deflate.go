@@ -40,7 +40,7 @@ func (c *Conn) agree(p deflate.Params) {
 	}
 	ours.WindowBits = min(ours.WindowBits, want.WindowBits)
 	ours.Takeover = ours.Takeover && want.Takeover
-	c.extensions = p.String()
+	c.agreed.extensions = p.String()
 	c.wr.deflate = &deflater{
 		z:         deflate.NewCompressor(ours.WindowBits, ours.Takeover, k.Level),
 		level:     k.Level,

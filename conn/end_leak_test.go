@@ -160,7 +160,7 @@ func TestNoGoroutineOutlivesItsConnection(t *testing.T) {
 						t.Fatalf("%d goroutines, want %d as before", runtime.NumGoroutine(), before)
 					}
 				}
-				if c.closeTimer != nil && c.closeTimer.Stop() {
+				if c.end.timer != nil && c.end.timer.Stop() {
 					t.Error("the close timer still runs")
 				}
 				if c.keep.timer.Stop() {

@@ -162,10 +162,11 @@ var errInterrupted = errors.New("websocket: internal error: interrupted")
 // nothing for the whole write timeout fails; a slow one goes on. The write turn is
 // held.
 func (c *Conn) waitWrite(ctx context.Context, head, body []byte) (n int, err error) {
-	c.writeWatch.begin(ctx)
+	watch := &c.madeWatches().write
+	watch.begin(ctx)
 	still := c.watchStandstill()
 	for err == nil && n < len(head)+len(body) {
-		if !c.writeWatch.arm(ctx, c.opt.writeTimeout()) {
+		if !watch.arm(ctx, c.opt.writeTimeout()) {
 			err = errInterrupted
 			break
 		}
@@ -186,10 +187,10 @@ func (c *Conn) waitWrite(ctx context.Context, head, body []byte) (n int, err err
 	if still != nil {
 		still.Stop()
 	}
-	c.writeWatch.end(ctx)
+	watch.end(ctx)
 	if c.wire.tries() {
 		// The next try must not meet this deadline.
-		c.writeWatch.clear()
+		watch.clear()
 	}
 	return n, err
 }
@@ -207,7 +208,7 @@ func (c *Conn) watchStandstill() *time.Timer {
 // go on. A deadline is not the only thing that interrupts: a wire that has none is
 // closed.
 func (c *Conn) judgeStop(ctx context.Context, err error, m int) error {
-	hit := c.writeWatch.clear()
+	hit := c.writeWatch().clear()
 	switch {
 	case hit && ctx.Err() != nil:
 		return errInterrupted
@@ -238,7 +239,7 @@ func (c *Conn) writeFailed(ctx context.Context, err error) error {
 	wake(&c.wr.idle)
 	c.remember(e)
 	c.armClose()
-	err = c.wr.err
+	err = c.writeErr()
 	c.mu.Unlock()
 	if interrupted {
 		return canceled("write", ctx.Err())
@@ -249,10 +250,10 @@ func (c *Conn) writeFailed(ctx context.Context, err error) error {
 // endWriting makes err the permanent error of writing, unless there is one, and
 // wakes everybody who waits to write. mu is held.
 func (c *Conn) endWriting(err error) {
-	w := &c.wr
-	if w.err == nil {
-		w.err = err
+	if e := c.begunEnd(); e.write == nil {
+		e.write = err
 	}
+	w := &c.wr
 	w.later, w.laterN = nil, 0
 	w.message.end()
 	wake(&w.room)

@@ -140,7 +140,7 @@ func (c *Conn) sending() bool {
 
 func (c *Conn) keepalivePing() {
 	c.mu.Lock()
-	if c.wr.err != nil {
+	if c.writeErr() != nil {
 		c.mu.Unlock()
 		return
 	}

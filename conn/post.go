@@ -37,7 +37,7 @@ func (c *Conn) postNow(m outgoing) error {
 	b, packed := c.compose(m)
 	defer putBuffer(packed)
 	c.wr.packing = 0
-	err := c.wr.err
+	err := c.writeErr()
 	if err == nil {
 		const final = true
 		c.commit(&b, final)
@@ -74,8 +74,8 @@ func (c *Conn) PostPrepared(ms ...*Prepared) error {
 // judgePost says whether n more bytes may be queued. mu is held.
 func (c *Conn) judgePost(n int) error {
 	switch {
-	case c.wr.err != nil:
-		return c.wr.err
+	case c.writeErr() != nil:
+		return c.writeErr()
 	case c.opt.queueBytes() > 0 && c.wr.queued()+n > c.opt.queueBytes():
 		return ErrQueueFull
 	}

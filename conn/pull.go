@@ -17,7 +17,7 @@ func (c *Conn) pull(ctx context.Context, p []byte) (int, error) {
 			c.stats.wireIn.Add(int64(n))
 			return n, nil
 		}
-		hit := c.readWatch.clear()
+		hit := c.readWatch().clear()
 		switch {
 		case c.discarding.Load() && !c.rd.closer && c.readErr.Load() == nil:
 			return 0, errTakenOver
@@ -34,14 +34,14 @@ func (c *Conn) pull(ctx context.Context, p []byte) (int, error) {
 // receive is one attempt of pull. A new context costs a watcher only if there is
 // nothing to read yet.
 func (c *Conn) receive(ctx context.Context, p []byte) (int, error) {
-	if c.wire.tries() && (c.rd.corks || !c.readWatch.watches(ctx)) {
+	if c.wire.tries() && (c.rd.corks || !c.readWatch().watches(ctx)) {
 		n, err := c.tryReceive(p)
 		if n > 0 || err != nil {
 			return n, err
 		}
 	}
 	c.uncork()
-	c.readWatch.begin(ctx)
+	c.watchRead(ctx)
 	if c.inside() {
 		c.waiting.Store(insideMessage)
 	} else {

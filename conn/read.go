@@ -350,7 +350,7 @@ func (c *Conn) lockRead(ctx context.Context) error {
 
 // unlockRead gives the read turn back at the end of a call with ctx.
 func (c *Conn) unlockRead(ctx context.Context) {
-	c.readWatch.end(ctx)
+	c.readWatch().end(ctx)
 	c.releaseRead()
 }
 
@@ -370,7 +370,7 @@ func (c *Conn) outcome(ctx context.Context) error {
 		return err
 	}
 	select {
-	case <-c.done:
+	case <-c.Done():
 		return c.readErr.Load()
 	case <-ctx.Done():
 		return canceled("read", ctx.Err())

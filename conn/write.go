@@ -24,8 +24,7 @@ import (
 type writer struct {
 	send   protocol.Outbound
 	keys   keys
-	err    error // ends every write, once set
-	broken bool  // the socket takes nothing any more
+	broken bool // the socket takes nothing any more
 
 	deflate *deflater // nil: no compression was agreed on
 
@@ -106,10 +105,10 @@ func (c *Conn) sendMessage(ctx context.Context, m outgoing) (committed bool, err
 	}
 	b, packed := c.compose(m)
 	defer putBuffer(packed)
-	if c.wr.err != nil {
+	if c.writeErr() != nil {
 		c.endMessage()
 		c.offer()
-		return false, c.wr.err
+		return false, c.writeErr()
 	}
 	if len(b.p) > copyMax {
 		err := c.writeLarge(ctx, &b)
@@ -124,8 +123,8 @@ func (c *Conn) sendMessage(ctx context.Context, m outgoing) (committed bool, err
 // beginMessage takes the message turn and waits until there is room to commit.
 // mu is held.
 func (c *Conn) beginMessage(ctx context.Context) error {
-	if c.wr.err != nil {
-		return c.wr.err
+	if c.writeErr() != nil {
+		return c.writeErr()
 	}
 	if err := ctx.Err(); err != nil {
 		return canceled("write", err)
@@ -145,8 +144,8 @@ func (c *Conn) beginMessage(ctx context.Context) error {
 
 // unwritten is why a wait before a frame was committed ended. mu is held.
 func (c *Conn) unwritten(ctx context.Context) error {
-	if c.wr.err != nil {
-		return c.wr.err
+	if c.writeErr() != nil {
+		return c.writeErr()
 	}
 	return canceled("write", ctx.Err())
 }
@@ -163,7 +162,7 @@ func (c *Conn) endMessage() {
 // nil.
 func (c *Conn) commitLater(d *deflater) {
 	w := &c.wr
-	if w.err != nil {
+	if c.writeErr() != nil {
 		return
 	}
 	const final = true
@@ -178,7 +177,7 @@ func (c *Conn) commitLater(d *deflater) {
 // awaitRoom waits until less than limit bytes are committed and unsent. mu and the
 // message turn are held.
 func (c *Conn) awaitRoom(ctx context.Context, limit int) error {
-	for c.wr.err == nil && c.wr.committed() >= limit {
+	for c.writeErr() == nil && c.wr.committed() >= limit {
 		if !c.wr.busy { // corked: nobody is sending it
 			c.offer()
 			c.mu.Lock()
@@ -188,7 +187,7 @@ func (c *Conn) awaitRoom(ctx context.Context, limit int) error {
 			break
 		}
 	}
-	if c.wr.err != nil || c.wr.committed() >= limit {
+	if c.writeErr() != nil || c.wr.committed() >= limit {
 		return c.unwritten(ctx)
 	}
 	return nil
@@ -221,7 +220,7 @@ func (w *writer) committed() int {
 func (w *writer) queued() int { return w.committed() + w.laterN + w.packing }
 
 // commit frames b behind what is committed: it will be sent whole or the
-// connection ends. mu and the message turn are held, and w.err is nil.
+// connection ends. mu and the message turn are held, and writeErr is nil.
 func (c *Conn) commit(b *body, final bool) {
 	h := c.dataHeader(b, final)
 	if b.frame != nil && c.role == Server {
@@ -233,7 +232,7 @@ func (c *Conn) commit(b *body, final bool) {
 	c.learn(b)
 }
 
-// dataHeader asks for the header of b. mu and the message turn are held, and w.err
+// dataHeader asks for the header of b. mu and the message turn are held, and writeErr
 // is nil.
 func (c *Conn) dataHeader(b *body, final bool) frame.Header {
 	ask := c.wr.send.Data

@@ -188,7 +188,7 @@ func (w *messageWriter) giveUp(err error) error {
 	c := w.c
 	c.mu.Lock()
 	switch {
-	case c.wr.err != nil:
+	case c.writeErr() != nil:
 	case w.begun:
 		c.giveUpMessage()
 	default:
