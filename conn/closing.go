@@ -310,7 +310,7 @@ func (c *Conn) awaitSent() {
 	c.mu.Lock()
 	for (c.wr.busy || c.wr.out != nil) && !c.wr.broken && (c.closing != protocol.Gone || !c.wire.tries()) {
 		sent := make(chan struct{})
-		c.wr.idle = sent
+		c.wr.needRare().idle = sent
 		c.mu.Unlock()
 		<-sent
 		c.mu.Lock()
@@ -374,14 +374,14 @@ func (c *Conn) ended() {
 	c.over = true
 	done := c.madeDone() // from here on others find it
 	c.wr.broken = true
-	wake(&c.wr.idle)
+	c.wr.wakeIdle()
 	if timer := c.begunEnd().timer; timer != nil {
 		timer.Stop()
 	}
 	err := c.err()
 	c.mu.Unlock()
 
-	c.keep.stop()
+	c.stopKeepalive()
 	c.readWatch().close()
 	c.writeWatch().close()
 	close(done)

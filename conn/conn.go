@@ -44,34 +44,38 @@ type agreement struct{ subprotocol, extensions string }
 
 // Conn is one WebSocket connection. Every method may be called by any goroutine
 // at any time; what each waits for is said beside it.
+//
+// Many connections wait, so a Conn holds what one that waits needs and no more; the
+// pointers lead to blocks that come and go. Small fields lie at the borders of two
+// groups, to fill one word together.
 type Conn struct {
 	// Set by New and never changed.
-	nc     net.Conn
 	wire   wire
-	role   Role
 	opt    *Options   // not nil
 	agreed *agreement // nil: on nothing
 	ownEnd func(c *Conn, err error)
-	timed  bool // nc has deadlines: whoever waits can be interrupted
+	role   Role
+	timed  bool // the wire has deadlines: whoever waits can be interrupted
 
-	// The reader's: rd belongs to the holder of the read turn.
-	readMu   sync.Mutex // guards readTurn
+	// The reader's: rd and ahead belong to the holder of the read turn.
+	frugal   bool        // rd is given back when it is at rest; guarded by readMu
+	ahead    uint8       // of the next rd, in units of smallBuffer
+	more     atomic.Bool // a complete frame waits in the read buffer
+	rd       *reader     // nil: at rest
+	readMu   sync.Mutex  // guards readTurn
 	readTurn turn
-	rd       *reader // nil: at rest
-	frugal   bool    // rd is given back when it is; guarded by readMu
 
 	// The writer's: guarded by mu, but for what wr says belongs to a turn.
-	mu    sync.Mutex
-	wr    writer
-	pings pings
+	mu       sync.Mutex
+	wr       writer
+	lastPing uint32 // number of the last Ping of ours
 
 	// The ending's: guarded by mu.
-	closing   protocol.Closing
-	sent      CloseCode     // of our Close, 0 before it
-	end       *endState     // nil: nothing has ended yet
-	corkTimer *time.Timer   // where the sweeper cannot flush; nil before it is needed
-	over      bool          // the socket is closed
-	done      chan struct{} // is closed then; nil: nobody asked for it yet
+	closing protocol.Closing
+	over    bool          // the socket is closed
+	sent    CloseCode     // of our Close, 0 before it
+	done    chan struct{} // is closed when over is set; nil: nobody asked for it yet
+	end     *endState     // nil: nothing has ended yet
 
 	// The keepalive's.
 	keep keepalive
@@ -80,9 +84,8 @@ type Conn struct {
 	watches    atomic.Pointer[watches]    // that interrupt calls; nil: none was needed yet
 	readErr    atomic.Pointer[CloseError] // ends every read, once set
 	discarding atomic.Bool                // Close has taken reading over
+	waiting    atomic.Uint32              // what a read waits for: notWaiting, betweenMessages, insideMessage
 	readLimit  atomic.Int64
-	more       atomic.Bool   // a complete frame waits in the read buffer
-	waiting    atomic.Uint32 // what a read waits for: notWaiting, betweenMessages, insideMessage
 	stats      counters
 }
 
@@ -90,7 +93,6 @@ type Conn struct {
 // goroutine. From here on nc belongs to the connection; its deadlines are cleared.
 func New(nc net.Conn, s Setup, o *Options) *Conn {
 	c := &Conn{
-		nc:     nc,
 		wire:   newWire(nc),
 		role:   s.Role,
 		opt:    o.notNil(),
@@ -111,7 +113,7 @@ func New(nc net.Conn, s Setup, o *Options) *Conn {
 	}
 	c.stats.wireIn.Add(int64(len(s.Buffered)))
 	c.wr.send.Role = s.Role
-	c.keep.start(c, s.Wheel)
+	c.startKeepalive(s.Wheel)
 	return c
 }
 
@@ -169,14 +171,14 @@ func (c *Conn) Extensions() string {
 }
 
 // RemoteAddr is the peer's address.
-func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+func (c *Conn) RemoteAddr() net.Addr { return c.wire.remoteAddr() }
 
 // LocalAddr is our address.
-func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
+func (c *Conn) LocalAddr() net.Addr { return c.wire.localAddr() }
 
 // NetConn is the connection below, to look at: reading, writing or closing it, or
 // setting its deadlines, breaks the WebSocket connection.
-func (c *Conn) NetConn() net.Conn { return c.nc }
+func (c *Conn) NetConn() net.Conn { return c.wire.netConn() }
 
 // SetReadLimit changes Options.ReadLimit from the next frame on: n bytes, 0 the
 // default, negative none.

@@ -24,13 +24,14 @@ func (c *Conn) cork() bool {
 
 // flushLater has flushCorked called after FlushDelay. mu is held.
 func (c *Conn) flushLater() {
-	switch {
-	case c.wire.tries() && sweeps:
+	if c.wire.tries() && sweeps {
 		corked.add(c, c.opt.flushDelay())
-	case c.corkTimer == nil:
-		c.corkTimer = time.AfterFunc(c.opt.flushDelay(), c.flushCorked)
-	default:
-		c.corkTimer.Reset(c.opt.flushDelay())
+		return
+	}
+	if r := c.wr.needRare(); r.corkTimer == nil {
+		r.corkTimer = time.AfterFunc(c.opt.flushDelay(), c.flushCorked)
+	} else {
+		r.corkTimer.Reset(c.opt.flushDelay())
 	}
 }
 

@@ -15,6 +15,7 @@ type deflater struct {
 	threshold int
 	misses    uint // messages that did not shrink and could have been a seed
 	used      bool // since the last tick; guarded by Conn.mu
+	packing   int  // bytes of a posted message while it is compressed; guarded by Conn.mu
 }
 
 // body is what a data frame, or a whole message, sends.

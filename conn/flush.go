@@ -53,9 +53,10 @@ func (c *Conn) takeOut() *buffer {
 
 // addSpare commits the newest of the pongs that were too many.
 func (c *Conn) addSpare() {
-	if c.wr.spare != nil {
-		c.commitControl(frame.Pong, c.wr.spare)
-		c.wr.spare = nil
+	if r := c.wr.rare; r != nil && r.spare != nil {
+		c.commitControl(frame.Pong, r.spare)
+		r.spare = nil
+		c.wr.leaveRare()
 	}
 }
 
@@ -96,13 +97,29 @@ func (c *Conn) letGo() {
 func (c *Conn) next() *buffer {
 	w := &c.wr
 	w.flight = 0
-	wake(&w.room)
+	w.wakeRoom()
 	if w.out != nil {
 		return c.takeOut()
 	}
 	w.busy = false
-	wake(&w.idle)
+	w.wakeIdle()
 	return nil
+}
+
+// wakeRoom wakes the holder of the message turn, if it waits for a change.
+func (w *writer) wakeRoom() {
+	if r := w.rare; r != nil {
+		wake(&r.room)
+		w.leaveRare()
+	}
+}
+
+// wakeIdle wakes the ending, if it waits until all is sent.
+func (w *writer) wakeIdle() {
+	if r := w.rare; r != nil {
+		wake(&r.idle)
+		w.leaveRare()
+	}
 }
 
 // wake closes a channel that somebody waits on, if there is one.
@@ -235,8 +252,11 @@ func (c *Conn) writeFailed(ctx context.Context, err error) error {
 	c.endWriting(e)
 	c.wr.broken = true
 	putBuffer(c.wr.out)
-	c.wr.out, c.wr.spare, c.wr.busy, c.wr.flight = nil, nil, false, 0
-	wake(&c.wr.idle)
+	c.wr.out, c.wr.busy, c.wr.flight = nil, false, 0
+	if c.wr.rare != nil {
+		c.wr.rare.spare = nil
+	}
+	c.wr.wakeIdle()
 	c.remember(e)
 	c.armClose()
 	err = c.writeErr()
@@ -254,7 +274,9 @@ func (c *Conn) endWriting(err error) {
 		e.write = err
 	}
 	w := &c.wr
-	w.later, w.laterN = nil, 0
+	if w.rare != nil {
+		w.rare.later, w.rare.laterN = nil, 0
+	}
 	w.message.end()
-	wake(&w.room)
+	w.wakeRoom()
 }

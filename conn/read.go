@@ -68,14 +68,18 @@ func (c *Conn) needReader() {
 		rd = new(reader)
 	}
 	rd.in = protocol.NewInbound(c.role, c.wr.deflate != nil, c.opt.maxFragments())
+	rd.ahead = int32(c.ahead) * smallBuffer
 	c.rd = rd
 }
 
-// leaveReader gives a reader back that has nothing to remember. The read turn is
-// held.
+// leaveReader gives a reader back that has nothing to remember but the size of the
+// next buffer. The read turn is held.
 func (c *Conn) leaveReader() {
 	if rd := c.rd; rd != nil && rd.atRest() {
-		c.rd = nil
+		if rd.mostlyEmpty > 0 {
+			rd.ahead /= 2
+		}
+		c.rd, c.ahead = nil, uint8(rd.ahead/smallBuffer)
 		*rd = reader{}
 		readers.Put(rd)
 	}

@@ -33,6 +33,11 @@ type wire interface {
 	setReadDeadline(t time.Time)
 	setWriteDeadline(t time.Time)
 
+	// netConn is what New was given.
+	netConn() net.Conn
+	localAddr() net.Addr
+	remoteAddr() net.Addr
+
 	// drain drops up to n bytes that have arrived, without waiting.
 	drain(n int)
 	// closeWrite ends our half of the stream.
@@ -107,6 +112,10 @@ func (w *anyWire) setWriteDeadline(t time.Time) {
 		w.closeNow()
 	}
 }
+
+func (w *anyWire) netConn() net.Conn    { return w.nc }
+func (w *anyWire) localAddr() net.Addr  { return w.nc.LocalAddr() }
+func (w *anyWire) remoteAddr() net.Addr { return w.nc.RemoteAddr() }
 
 // drain can look at a socket below TLS and at no other.
 func (w *anyWire) drain(n int) {

@@ -3,6 +3,7 @@ package conn
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/tidewire/websocket/frame"
 	"github.com/tidewire/websocket/internal/protocol"
@@ -10,7 +11,7 @@ import (
 
 // Writing, from the top. Bytes on their way out are in one of three places:
 //
-//	later     posted behind a message that is not at its end yet
+//	later     (in rare) posted behind a message that is not at its end yet
 //	out       framed and committed: sent whole, or the connection ends
 //	flight    taken from out by the holder of the write turn, for the socket
 //
@@ -23,26 +24,49 @@ import (
 // writer is the state of the outgoing half, guarded by Conn.mu.
 type writer struct {
 	send   protocol.Outbound
-	keys   keys
-	broken bool // the socket takes nothing any more
+	broken bool  // the socket takes nothing any more
+	due    bool  // a flush of what is corked has been arranged
+	busy   bool  // the write turn is taken
+	pongs  uint8 // in out
 
+	keys    *keys     // a client's, made with its first frame
 	deflate *deflater // nil: no compression was agreed on
-
-	message turn       // guarded by Conn.mu
-	later   []outgoing // posted while the message turn was taken
-	laterN  int        // bytes in later
-	packing int        // bytes of a posted message while it is compressed
+	message turn      // guarded by Conn.mu
 
 	out    *buffer // nil if empty
-	due    bool    // a flush of what is corked has been arranged
-	busy   bool    // the write turn is taken
-	flight int     // bytes its holder has not sent yet, at most
+	flight int     // bytes that the holder of the write turn has not sent yet, at most
+	rare   *rare   // nil if there is nothing in it
+}
 
-	pongs int    // in out
-	spare []byte // the newest pong beyond maxPongs, nil if none
+// rare is what a connection needs while it sends more than the socket takes or
+// waits for an answer to a Ping. It lives while there is something in it. Guarded
+// by Conn.mu.
+type rare struct {
+	later  []outgoing // posted while the message turn was taken
+	laterN int        // bytes in later
+	spare  []byte     // the newest pong beyond maxPongs, nil if none
+	pings  []ping     // ours that were not answered yet, in the order in which they were sent
 
 	room chan struct{} // the holder of the message turn waits here for a change
 	idle chan struct{} // the ending waits here until all is sent
+
+	corkTimer *time.Timer // where the sweeper cannot flush
+}
+
+// needRare makes rare, if it is not there.
+func (w *writer) needRare() *rare {
+	if w.rare == nil {
+		w.rare = new(rare)
+	}
+	return w.rare
+}
+
+// leaveRare drops rare if there is nothing left in it.
+func (w *writer) leaveRare() {
+	if r := w.rare; r != nil && r.later == nil && r.spare == nil && r.pings == nil &&
+		r.room == nil && r.idle == nil && r.corkTimer == nil {
+		w.rare = nil
+	}
 }
 
 // outgoing is a message of a caller's, judged.
@@ -162,16 +186,17 @@ func (c *Conn) endMessage() {
 // nil.
 func (c *Conn) commitLater(d *deflater) {
 	w := &c.wr
-	if c.writeErr() != nil {
+	if w.rare == nil || c.writeErr() != nil {
 		return
 	}
 	const final = true
-	for _, m := range w.later {
+	for _, m := range w.rare.later {
 		b, packed := d.compose(m)
 		c.commit(&b, final)
 		putBuffer(packed)
 	}
-	w.later, w.laterN = nil, 0
+	w.rare.later, w.rare.laterN = nil, 0
+	w.leaveRare()
 }
 
 // awaitRoom waits until less than limit bytes are committed and unsent. mu and the
@@ -197,7 +222,7 @@ func (c *Conn) awaitRoom(ctx context.Context, limit int) error {
 // and the message turn are held.
 func (c *Conn) awaitChange(ctx context.Context) bool {
 	changed := make(chan struct{})
-	c.wr.room = changed
+	c.wr.needRare().room = changed
 	c.mu.Unlock()
 	defer c.mu.Lock()
 	select {
@@ -217,7 +242,16 @@ func (w *writer) committed() int {
 }
 
 // queued is committed and what is posted and not committed yet.
-func (w *writer) queued() int { return w.committed() + w.laterN + w.packing }
+func (w *writer) queued() int {
+	n := w.committed()
+	if w.rare != nil {
+		n += w.rare.laterN
+	}
+	if w.deflate != nil {
+		n += w.deflate.packing
+	}
+	return n
+}
 
 // commit frames b behind what is committed: it will be sent whole or the
 // connection ends. mu and the message turn are held, and writeErr is nil.
@@ -262,6 +296,9 @@ func (c *Conn) commitControl(op frame.Opcode, p []byte) error {
 func (c *Conn) put(h *frame.Header, p []byte) {
 	// Every frame of a client has a new key (RFC 6455, section 5.3).
 	if h.Masked {
+		if c.wr.keys == nil {
+			c.wr.keys = new(keys)
+		}
 		h.Key = c.wr.keys.next()
 	}
 	out := reserve(c.wr.out, frame.MaxHeaderLen+len(p))
