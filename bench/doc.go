@@ -3,6 +3,7 @@
 // internal is a program:
 //
 //	go run ./deflate     the codec, against others and against what we promise of it
+//	go run ./ws          servers, against others, against bare TCP and against what we promise
 //
 // README.md says what they measure and how.
 package bench

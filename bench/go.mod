@@ -1,6 +1,6 @@
 module github.com/tidewire/websocket/bench
 
-go 1.25.0
+go 1.26.0
 
 require (
 	github.com/aclements/go-moremath v0.0.0-20210112150236-f10218a38794
@@ -8,6 +8,17 @@ require (
 	github.com/tidewire/websocket v0.0.0
 )
 
-require golang.org/x/sys v0.45.0
+require (
+	github.com/coder/websocket v1.8.15
+	github.com/gobwas/ws v1.5.0
+	github.com/gorilla/websocket v1.5.3
+	github.com/lxzan/gws v1.8.9
+	golang.org/x/sys v0.45.0
+)
+
+require (
+	github.com/dolthub/maphash v0.1.0 // indirect
+	github.com/gobwas/httphead v0.1.0 // indirect
+)
 
 replace github.com/tidewire/websocket => ../

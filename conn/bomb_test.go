@@ -353,3 +353,31 @@ func heldBy(t *testing.T, call readCall, n int, takeover bool, payload string, s
 	})
 	return each
 }
+
+// A limit costs a Reader nothing: each Read is as full as without one. And no Read
+// inflates more than one byte beyond the limit, however much room it has.
+//
+// Checklist: D12
+func TestReadsUnderAStreamLimit(t *testing.T) {
+	const limit, size = 100_000, 10_000
+	payload := newPacker(15, false).pack(strings.Repeat("0123456789", 30_000))
+	for _, role := range both {
+		o := quiet()
+		o.StreamLimit = limit
+		c, p := newPackedPeer(t, role, deflating(15, false), o)
+		p.send(packedIn(p.role, frame.Text, payload))
+		r := nextReader(t, c, Text)
+		for at := range (limit - size) / size {
+			if n, err := r.Read(make([]byte, size)); n != size || err != nil {
+				t.Fatalf("%v: Read %d is %d bytes, %v; want %d", role, at, n, err, size)
+			}
+		}
+		last := make([]byte, 2*limit)
+		if n, err := r.Read(last); n != 0 || brokenRule(err) != CloseTooBig {
+			t.Errorf("%v: the last Read is %d bytes, %v; want 1009", role, n, err)
+		}
+		if n := len(bytes.TrimRight(last, "\x00")); n > size+1 {
+			t.Errorf("%v: %d bytes were inflated beyond the limit", role, n-size)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math"
@@ -26,6 +27,64 @@ func TestIdleCompressorKeepsItsWindow(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) { idles(t, role, level, onWheel) })
 				})
 			}
+		}
+	}
+}
+
+// An idle compressor has no table that knows its window, so that what it makes next is
+// not what one makes that never rested.
+//
+// Checklist: D8
+func TestIdleCompressorDropsItsTables(t *testing.T) {
+	for _, level := range []CompressionLevel{FastCompression, BetterCompression} {
+		first, next := []byte(noise(1, 3000)), []byte(nil)
+		for i := range 100 { // short references to everywhere: a table built again misses some
+			next = append(next, first[i*1009%2900:][:9]...)
+		}
+		made := func(rests bool) []byte {
+			z := deflate.NewCompressor(15, true, level)
+			z.Append(nil, first)
+			if rests {
+				z.Idle()
+			}
+			return z.Append(nil, next)
+		}
+		rested, busy := made(true), made(false)
+		if bytes.Equal(rested, busy) {
+			t.Fatalf("%v: a rest shows in nothing", level)
+		}
+		for _, test := range []struct {
+			every time.Duration // something is sent
+			want  []byte
+		}{
+			{compressorRest / ticksPerInterval, busy},
+			{2 * compressorRest, rested},
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				near, far := wiretest.Pipe(1 << 20)
+				defer far.Close()
+				c := New(near, Setup{Role: Server, Deflate: &deflate.Params{}}, packing(Compression{Takeover: true, Level: level, WindowBits: 15}))
+				defer c.CloseNow()
+				out := &outbox{t: t, far: far, role: Server}
+				if err := c.Write(t.Context(), Text, first); err != nil {
+					t.Fatal(err)
+				}
+				out.message()
+				for range 2 * compressorRest / test.every {
+					time.Sleep(test.every - 1)
+					synctest.Wait()
+					c.mu.Lock()
+					c.wr.deflate.used = true // as a message would, and without changing the window
+					c.mu.Unlock()
+					time.Sleep(1 * time.Nanosecond)
+				}
+				if err := c.Write(t.Context(), Text, next); err != nil {
+					t.Fatal(err)
+				}
+				if m := out.message(); string(m.p) != string(test.want) {
+					t.Errorf("%v, used every %v: the next message is %d bytes, want %d (%d after a rest)", level, test.every, len(m.p), len(test.want), len(rested))
+				}
+			})
 		}
 	}
 }

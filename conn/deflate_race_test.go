@@ -276,3 +276,38 @@ func TestPostsAndWritesKeepTheirOrder(t *testing.T) {
 		})
 	}
 }
+
+// While a message is compressed nobody waits for Conn.mu: a pong, a Post and a Close
+// pass.
+func TestCompressingHoldsNoLock(t *testing.T) {
+	msg := hexOf(newRand(2), 1<<20)
+	for _, role := range both {
+		p := deflate.Params{}
+		c, out := sender(t, role, p, packing(Compression{Level: BetterCompression}))
+		sent := int64(0)
+		for i, send := range waysToSend(t, c) {
+			if send.name == "Writer" || i > 2 {
+				continue // a Writer compresses outside of any lock, the others before
+			}
+			seen := false
+			for try := 0; try < 50 && !seen; try++ {
+				result := make(chan error, 1)
+				go func() { result <- send.do(Text, msg) }()
+				for len(result) == 0 && !seen {
+					c.mu.Lock()
+					seen = c.wr.message.held && c.stats.framesOut == sent
+					c.mu.Unlock()
+					runtime.Gosched()
+				}
+				out.message()
+				if err := within(t, send.name, result); err != nil {
+					t.Fatal(err)
+				}
+				sent++
+			}
+			if !seen {
+				t.Errorf("%v, %s: a megabyte is compressed under the lock", role, send.name)
+			}
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tidewire/websocket/conn"
+	"github.com/tidewire/websocket/deflate"
 	"github.com/tidewire/websocket/internal/wiretest"
 )
 
@@ -54,7 +55,7 @@ func parse(script []byte) (sides [2][]step) {
 type network struct {
 	size       uint16 // of the pipe, less 100
 	cut        byte   // pieces of 1 to cut bytes in a Read and a Write, 0: none
-	fault      byte   // what happens to the client's sending, and whose deadlines are missing
+	fault      byte   // what happens to the client's sending, whose deadlines are missing, and what is compressed
 	at         uint16 // behind this many of its bytes
 	clientRead byte   // how it reads
 	serverRead byte
@@ -95,18 +96,22 @@ type side struct {
 	asked int
 }
 
-// Property: two connections back to back, under any script of writes, posts, pings,
-// cancellations and closes, on a network that cuts, stalls, breaks at any byte, or
-// has no deadlines: nothing panics or hangs; every call ends with a documented
+// Property: two connections back to back, with compression of any kind or none, under
+// any script of writes, posts, pings, cancellations and closes, on a network that
+// cuts, stalls, breaks at any byte, or has no deadlines: nothing panics or hangs; every call ends with a documented
 // error; what arrives is what was sent, whole, in order, without a gap; all of it
 // arrives if nothing broke; and BeginClose ends both within CloseTimeout.
-// Checklist: T2
+// Checklist: T2, D8
 func FuzzPair(f *testing.F) {
 	f.Add(uint16(0), byte(0), byte(0), uint16(0), byte(0), byte(0), []byte{})
 	for _, script := range [][]byte{everything(), canceled()} {
 		for how := range byte(12) {
 			f.Add(uint16(how)*3000, how%5*50, how, uint16(how)*500, how, how*5/2, script)
 			f.Add(uint16(100), byte(0), byte(0), uint16(0), how*7, how, script)
+		}
+		for k := range byte(16) { // each kind of compression, on a whole and on a torn network
+			f.Add(uint16(k)*3000, k%5*50, k<<4, uint16(0), k, k*5/2, script)
+			f.Add(uint16(k)*3000, k%5*50, k<<4|k, uint16(k)*99, k*7, k, script)
 		}
 	}
 	f.Add(uint16(100), byte(0), byte(0), uint16(0), byte(4), byte(4), bytes.Repeat([]byte{byte(doSleep) << 1, 250}, 100)) // nothing for hours
@@ -225,9 +230,27 @@ func (n network) sides(t *testing.T) (client, server *side) {
 	if n.fault&3 > 0 {
 		nc = wiretest.After(a, wiretest.OpWrite, int64(n.at), do)
 	}
-	client = newSide(t, conn.Client, a, n.wrap(nc), n.fault&4 == 0)
-	server = newSide(t, conn.Server, b, n.wrap(b), n.fault&8 == 0)
-	return client, server
+	return n.newSide(t, conn.Client, a, nc, n.fault&4 == 0), n.newSide(t, conn.Server, b, b, n.fault&8 == 0)
+}
+
+// compression is what both ends have agreed on, and how they compress: nothing, or
+// windows of any two sizes, with takeover or not.
+func (n network) compression() (*deflate.Params, *conn.Options) {
+	k := int(n.fault >> 4)
+	if k == 0 {
+		return nil, nil
+	}
+	takeover, bits := k&1 != 0, 8+k>>1
+	level := conn.FastCompression
+	if k&4 != 0 {
+		level = conn.BetterCompression
+	}
+	p := &deflate.Params{
+		ServerNoContextTakeover: !takeover, ClientNoContextTakeover: !takeover,
+		ServerMaxWindowBits: bits, ClientMaxWindowBits: 23 - bits,
+	}
+	// What was agreed on bounds the windows.
+	return p, &conn.Options{Compression: &conn.Compression{Takeover: true, Level: level, Threshold: -1, WindowBits: 15}}
 }
 
 func (n network) wrap(nc net.Conn) net.Conn {
@@ -238,12 +261,14 @@ func (n network) wrap(nc net.Conn) net.Conn {
 	return nc
 }
 
-func newSide(t *testing.T, role conn.Role, pipe *wiretest.Conn, nc net.Conn, timed bool) *side {
+func (n network) newSide(t *testing.T, role conn.Role, pipe *wiretest.Conn, nc net.Conn, timed bool) *side {
+	nc = n.wrap(nc)
 	if !timed {
 		nc = wiretest.NoDeadlines(nc)
 	}
+	p, o := n.compression()
 	return &side{
-		t: t, role: role, pipe: pipe, timed: timed, c: conn.New(nc, conn.Setup{Role: role}, nil),
+		t: t, role: role, pipe: pipe, timed: timed, c: conn.New(nc, conn.Setup{Role: role, Deflate: p}, o),
 		read: make(chan struct{}), pings: make(chan struct{}, 64),
 	}
 }

@@ -90,3 +90,33 @@ func TestTargetForms(t *testing.T) {
 		}
 	}
 }
+
+func TestScannerGivesTheRequestOnceItIsComplete(t *testing.T) {
+	in := []byte(goodRequest + frames)
+	want, n, err := ParseRequest(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s HeadScanner
+	for i := range n {
+		if r, err := s.Request(in[:i]); r != nil || err != ErrShort {
+			t.Fatalf("after %d of %d bytes: %+v, %v", i, n, r, err)
+		}
+		s.Scan(in[:i+1])
+	}
+	got, err := s.Request(in)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("got %+v, %v, want %+v", got, err, want)
+	}
+	clear(in)
+	if !reflect.DeepEqual(got, want) {
+		t.Fatal("the request refers to the bytes it was read from")
+	}
+	var broken HeadScanner
+	if _, err := broken.Scan([]byte("GET\r\n\r\n")); err == nil {
+		t.Fatal("accepted a request line of one word")
+	}
+	if r, err := broken.Request([]byte("GET\r\n\r\n")); r != nil || err != ErrShort {
+		t.Fatalf("of a broken head: %+v, %v", r, err)
+	}
+}

@@ -151,3 +151,23 @@ func benchmarkHTTP(b *testing.B, serve http.HandlerFunc) {
 		serve(&given{header: make(http.Header), nc: nc, rw: rw}, r)
 	}
 }
+
+// A server begins a goroutine for each socket, whose stack has to grow: see stretch.
+func BenchmarkUpgradeConnOnNewGoroutine(b *testing.B) {
+	b.ReportAllocs()
+	w := &written{in: browserRequest}
+	done := make(chan error)
+	for b.Loop() {
+		w.n = 0
+		go func() {
+			c, _, err := UpgradeConn(w, nil)
+			if err == nil {
+				c.CloseNow()
+			}
+			done <- err
+		}()
+		if err := <-done; err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -52,20 +52,20 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, err)
 		return
 	}
-	// WithoutCancel: the request's context ends when ServeHTTP returns. cancel runs when the connection ends.
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.Context()))
-	p.place.begin()
-	c, err := p.hijack(w, func(_ *conn.Conn, err error) { cancel(err) })
+	// WithoutCancel: the request's context ends when ServeHTTP returns.
+	ctx := &life{values: context.WithoutCancel(r.Context())}
+	h.options.Group.begin()
+	c, err := p.hijack(w, ctx.end)
 	if err != nil {
-		p.place.done()
-		cancel(err)
+		h.options.Group.done()
 		return
 	}
+	ctx.conn = c // end may have run; nobody else knows ctx yet
 	returned := r.Context()
 	r = r.WithContext(ctx)
 	r.Body = http.NoBody
-	s := &serving{handler: h, conn: c, request: r, place: p.place}
-	s.server, _ = ctx.Value(http.ServerContextKey).(*http.Server)
+	s := &serving{handler: h, conn: c, request: r}
+	s.server, _ = ctx.values.Value(http.ServerContextKey).(*http.Server)
 	s.start(returned)
 }
 
@@ -75,7 +75,6 @@ type serving struct {
 	conn    *conn.Conn
 	request *http.Request // nil once serve runs: it lives as long as serve uses it
 	server  *http.Server  // nil: not called by one
-	place   place
 	err     error
 	over    bool // serve has returned
 }
@@ -106,7 +105,7 @@ func (s *serving) run() {
 }
 
 func (s *serving) end() {
-	defer s.place.done()
+	defer s.handler.options.Group.done()
 	if s.over {
 		s.close(s.err)
 		return

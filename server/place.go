@@ -10,8 +10,7 @@ import (
 )
 
 // place is room in a Group for one connection; the zero place is that of a connection without a Group. It is given by
-// admit, and then either given up or joined, and left when the connection ends. Beside that, begin and done count
-// a serve function.
+// admit, and then either given up or joined, and left when the connection ends.
 type place struct {
 	g      *Group
 	ip     netip.Addr // invalid: does not count
@@ -163,18 +162,18 @@ func (p place) vacate() {
 	p.g.checkEmpty()
 }
 
-// begin counts a serve function that will run, and done one that has returned.
-func (p place) begin() { p.countServe(+1) }
-func (p place) done()  { p.countServe(-1) }
+// begin counts a serve function that will run, and done one that has returned. g may be nil.
+func (g *Group) begin() { g.countServe(+1) }
+func (g *Group) done()  { g.countServe(-1) }
 
-func (p place) countServe(n int) {
-	if p.g == nil {
+func (g *Group) countServe(n int) {
+	if g == nil {
 		return
 	}
-	p.g.mu.Lock()
-	defer p.g.mu.Unlock()
-	p.g.serving += n
-	p.g.checkEmpty()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.serving += n
+	g.checkEmpty()
 }
 
 // checkEmpty tells Shutdown that nothing is left. It is called with the lock held.

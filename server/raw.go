@@ -28,6 +28,7 @@ import (
 //
 // If nc is a *[tls.Conn], its handshake is made first, within the same time (RFC 6455, section 4.2.2, step 1).
 func UpgradeConn(nc net.Conn, o *Options) (*conn.Conn, *handshake.Request, error) {
+	stretch(0)
 	p := newOpening(o)
 	p.nc = nc
 	opened := false

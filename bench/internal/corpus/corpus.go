@@ -23,6 +23,9 @@ const (
 	Chinese Kind = "chinese" // the same of words of one to three ideographs, as UTF-8
 	Binary  Kind = "binary"  // records like those of protocol buffers
 	Random  Kind = "random"  // bytes that nothing can compress
+
+	Cyrillic Kind = "cyrillic" // prose in two bytes a letter, with spaces of one
+	Emoji    Kind = "emoji"    // prose in which one word in three is a sign of four bytes
 )
 
 // Make returns the stream of a kind with n messages of size bytes, or a few less.
@@ -74,6 +77,12 @@ func (g *generator) maker(kind Kind) func(size int) []byte {
 		return g.text
 	case Chinese:
 		g.words = newLanguage(g.r, 6000, ideographs(g.r))
+		return g.text
+	case Cyrillic:
+		g.words = newLanguage(g.r, 9000, cyrillic)
+		return g.text
+	case Emoji:
+		g.words = newLanguage(g.r, 9000, emoji)
 		return g.text
 	case Binary:
 		g.words = newLanguage(g.r, 300, syllables)

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-var kinds = []Kind{JSON, Text, Chinese, Binary, Random}
+var kinds = []Kind{JSON, Text, Chinese, Binary, Random, Cyrillic, Emoji}
 
 func TestStreamsAreTheSameFromTheSameSeed(t *testing.T) {
 	for _, kind := range kinds {
@@ -40,7 +40,7 @@ func TestMessagesAreWhatTheyAreCalled(t *testing.T) {
 			t.Fatalf("no JSON: %s", m)
 		}
 	}
-	for _, kind := range []Kind{Text, Chinese} {
+	for _, kind := range []Kind{Text, Chinese, Cyrillic, Emoji} {
 		for _, m := range Make(kind, 1024, 50).Messages {
 			if !utf8.Valid(m) {
 				t.Fatalf("%s: no UTF-8: %q", kind, m)

@@ -98,6 +98,21 @@ func ideographs(r *rand.Rand) script {
 	}}
 }
 
+// cyrillic has the words of syllables in other letters.
+var cyrillic = script{space: " ", comma: ",", stop: ".", word: func(r *rand.Rand, rank int) string {
+	return strings.Map(func(letter rune) rune {
+		return []rune("абцдефгхийклмнопкрстуввхыз")[letter-'a']
+	}, syllables.word(r, rank))
+}}
+
+// emoji has words of syllables, and signs between them.
+var emoji = script{space: " ", comma: ",", stop: ".", word: func(r *rand.Rand, rank int) string {
+	if r.IntN(3) == 0 {
+		return string(rune(0x1f300 + r.IntN(0x300)))
+	}
+	return syllables.word(r, rank)
+}}
+
 // append appends sentences until b has size bytes.
 func (l *language) append(b []byte, r *rand.Rand, size int) []byte {
 	for len(b) < size {

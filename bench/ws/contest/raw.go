@@ -1,0 +1,104 @@
+package contest
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"net/http"
+)
+
+// rawTCP is what Go's sockets cost. It answers the opening handshake with a constant and
+// then sends back whatever comes, a whole read in one write. A client must not mind that
+// the frames are still masked.
+func rawTCP() *Contestant {
+	return &Contestant{
+		Name:    Base,
+		Uses:    "net.Conn: reads up to 64 KiB, answers a whole read with one write, knows nothing of frames",
+		Raw:     func(j *Job) func(net.Conn) { return (&rawServer{job: j}).serve },
+		HTTP:    func(j *Job) http.Handler { return http.HandlerFunc((&rawServer{job: j}).hijack) },
+		Prepare: func(p []byte) (any, error) { return binaryFrame(p), nil },
+	}
+}
+
+// bareResponse has the answer to the one key of the load (RFC 6455, section 1.3).
+const bareResponse = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+	"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+
+type rawServer struct{ job *Job }
+
+func (s *rawServer) serve(nc net.Conn) {
+	defer nc.Close()
+	request := make([]byte, 1024)
+	for have := 0; ; {
+		n, err := nc.Read(request[have:])
+		if err != nil || have+n == len(request) {
+			return
+		}
+		if have += n; bytes.HasSuffix(request[:have], []byte("\r\n\r\n")) {
+			break
+		}
+	}
+	if _, err := nc.Write([]byte(bareResponse)); err != nil || s.job.Handshake {
+		return
+	}
+	s.echo(nc)
+}
+
+func (s *rawServer) hijack(w http.ResponseWriter, r *http.Request) {
+	nc, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	if _, err := nc.Write([]byte(bareResponse)); err != nil || s.job.Handshake {
+		nc.Close()
+		return
+	}
+	go func() { // so as not to keep what net/http has
+		defer nc.Close()
+		s.echo(nc)
+	}()
+}
+
+func (s *rawServer) echo(nc net.Conn) {
+	s.job.Join(rawPeer{nc})
+	size := 64 << 10
+	if s.job.Lean {
+		size = 512
+	}
+	buffer := make([]byte, size)
+	for {
+		n, err := nc.Read(buffer)
+		if err != nil {
+			return
+		}
+		s.job.Work()
+		if _, err := nc.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// A rawPeer gets one write for each message.
+type rawPeer struct{ nc net.Conn }
+
+func (p rawPeer) Write(m []byte) error {
+	_, err := p.nc.Write(binaryFrame(m))
+	return err
+}
+
+func (p rawPeer) Deliver(prepared any) error {
+	frame, ok := prepared.([]byte)
+	if !ok {
+		return errors.New("not a frame")
+	}
+	_, err := p.nc.Write(frame)
+	return err
+}
+
+// binaryFrame is a short message as a server sends it (RFC 6455, section 5.2).
+func binaryFrame(p []byte) []byte {
+	if len(p) < 126 {
+		return append([]byte{0x82, byte(len(p))}, p...)
+	}
+	return append([]byte{0x82, 126, byte(len(p) >> 8), byte(len(p))}, p...)
+}

@@ -1,0 +1,246 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tidewire/websocket/bench/internal/measure"
+	"github.com/tidewire/websocket/bench/ws/contest"
+	"github.com/tidewire/websocket/bench/ws/worker"
+)
+
+// The tests start children of their own program.
+func TestMain(m *testing.M) {
+	worker.Main(roles)
+	os.Exit(m.Run())
+}
+
+var everything = regexp.MustCompile("")
+
+// tiny has few connections and short slices.
+func tiny() *settings {
+	return &settings{quick: true, rounds: 1, slice: time.Millisecond, connections: 20, run: everything, of: everything, noCalls: true}
+}
+
+// wantFigures wants what every scenario has, and nothing that cannot be.
+func wantFigures(t *testing.T, o *Outcome, r *Result) {
+	t.Helper()
+	if r.Error != "" {
+		t.Errorf("%s, %s: %s", o.Name, r.Contestant, r.Error)
+		return
+	}
+	for metric, m := range r.Metrics {
+		if !finite(m.Median) {
+			t.Errorf("%s, %s: %s is %v", o.Name, r.Contestant, metric, m.Median)
+		}
+	}
+	if strings.Contains(o.Name, "idle") {
+		if _, ok := r.Metrics[CollectedAfter]; !ok {
+			t.Errorf("%s, %s: no memory", o.Name, r.Contestant)
+		}
+		return
+	}
+	if r.Metrics[CPU].Median < 100 || r.Metrics[Rate].Median < 1 {
+		t.Errorf("%s, %s: got %v ns a message and %v messages a second", o.Name, r.Contestant, r.Metrics[CPU].Median, r.Metrics[Rate].Median)
+	}
+}
+
+// Every contestant goes through every kind of scenario, and answers rightly in it.
+func TestEveryContestantInEveryKindOfScenario(t *testing.T) {
+	s := tiny()
+	seen := map[string]bool{}
+	for _, sc := range choose(s) {
+		sc.conns, sc.stream.Most = min(sc.conns, s.connections), 16
+		o, err := sc.measure(context.Background(), s, &progress{w: io.Discard})
+		if err != nil {
+			t.Fatalf("%s: %v", sc.name, err)
+		}
+		for _, r := range o.Results {
+			wantFigures(t, o, r)
+			seen[r.Contestant] = true
+		}
+	}
+	for _, c := range contest.All() {
+		if !seen[c.Name] {
+			t.Errorf("%s takes part in nothing", c.Name)
+		}
+	}
+}
+
+// Whatever a server uses to read and write, it must do each of them once for a batch.
+func TestSystemCallsAreInTheFigures(t *testing.T) {
+	s := tiny()
+	s.noCalls, s.of = false, regexp.MustCompile("^(tidewire|gobwas)$")
+	sc := echo("echo", 4, 16, 16)
+	o, err := sc.measure(context.Background(), s, &progress{w: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range o.Results {
+		wantFigures(t, o, r)
+		for _, of := range [][2]string{{Reads, Receives}, {Writes, Sends}} {
+			if got := r.Metrics[of[0]].Median + r.Metrics[of[1]].Median; got < 0.9/16 || got > 10 {
+				t.Errorf("%s: %s and %s are %v a message", r.Contestant, of[0], of[1], got)
+			}
+		}
+	}
+}
+
+func TestInterruptEndsTheRun(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := tiny()
+	s.rounds, s.slice = 1000, time.Minute
+	s.of = regexp.MustCompile("^nobody$") // raw TCP alone
+	sc := echo("echo", 1, 1, 16)
+	sc.slice = func(p *pair) (Figures, error) {
+		time.AfterFunc(50*time.Millisecond, cancel) // while the slice has most of its minute before it
+		return echoSlice(p)
+	}
+	start := time.Now()
+	if _, err := sc.measure(ctx, s, &progress{w: io.Discard}); err != context.Canceled {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("it took %v to stop", took)
+	}
+}
+
+func TestScenariosHaveNamesOfTheirOwn(t *testing.T) {
+	s := &settings{run: everything, of: everything, connections: 10_000}
+	names := map[string]bool{}
+	for _, sc := range choose(s) {
+		if names[sc.name] {
+			t.Errorf("two scenarios are called %s", sc.name)
+		}
+		names[sc.name] = true
+	}
+	for name := range quick {
+		if !names[name] {
+			t.Errorf("there is no scenario %s for -quick", name)
+		}
+	}
+}
+
+// madeUp is a report without a run.
+func madeUp(cpu float64) *Report {
+	o := &Outcome{Name: "echo/c1/d1/16B", About: "messages"}
+	for name, series := range map[string]measure.Series{
+		contest.Base: {1000, 2000, 3000},
+		"tidewire":   {cpu, 2 * cpu, 3 * cpu},
+	} {
+		r := &Result{Contestant: name, Metrics: map[string]measure.Estimate{}, series: map[string]measure.Series{CPU: series}}
+		if name == contest.Base {
+			o.Results = append([]*Result{r}, o.Results...)
+		} else {
+			o.Results = append(o.Results, r)
+		}
+	}
+	o.Results = append(o.Results, &Result{Contestant: "broken", Error: "answers wrongly: it says no"})
+	o.conclude()
+	return &Report{Scenarios: []*Outcome{o}}
+}
+
+// What is compared is what was measured in the same round.
+func TestRatiosAreOfTheSameRound(t *testing.T) {
+	r := madeUp(500).find("echo/c1/d1/16B", "tidewire")
+	if got := r.Metrics[Times]; got.Median != 2 || got.Low != 2 || got.High != 2 {
+		t.Errorf("got %+v, want 2 in every round", got)
+	}
+}
+
+func TestPublishWritesAllFiles(t *testing.T) {
+	dir := t.TempDir()
+	s := &settings{json: filepath.Join(dir, "a.json"), md: filepath.Join(dir, "a.md"), svg: dir}
+	if err := madeUp(500).publish(s, nil); err != nil {
+		t.Fatal(err)
+	}
+	old, err := readReport(s.json)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := madeUp(250).publish(s, old); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{
+		"a.json":                           `"Contestant": "tidewire"`,
+		"a.md":                             "| echo/c1/d1/16B | tidewire | CPU | 1000 ns",
+		"echo-c1-d1-16B-" + Times + ".svg": "4.00</text>",
+	} {
+		text, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Error(err)
+		} else if !bytes.Contains(text, []byte(want)) && file != "a.md" {
+			t.Errorf("%s: no %q in it", file, want)
+		}
+	}
+	md, err := os.ReadFile(s.md)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"0.500", "2.000", "answers wrongly: it says no"} {
+		if !bytes.Contains(md, []byte(want)) {
+			t.Errorf("a.md: no %q in\n%s", want, md)
+		}
+	}
+}
+
+// A target is judged by the figures, and those that were not measured are left out.
+func TestTargetsAreComputed(t *testing.T) {
+	for _, test := range []struct {
+		cpu  float64
+		want Verdict
+	}{
+		{500, Verdict{Got: "2.00", Met: true}},
+		{1100, Verdict{Got: "0.90", Met: false}},
+	} {
+		r := madeUp(test.cpu)
+		r.Scenarios[0].Name = "handshake/http"
+		test.want.Scenario, test.want.Contestant, test.want.Target = "handshake/http", plain, "≥ 0.952 of raw TCP"
+		got := r.judge()
+		if len(got) != 1 {
+			t.Fatalf("got %d verdicts, want 1", len(got))
+		}
+		if *got[0] != test.want {
+			t.Errorf("got %+v, want %+v", *got[0], test.want)
+		}
+	}
+}
+
+// The scenarios that targets are about must be there under these names.
+func TestTargetsAreAboutScenariosThatThereAre(t *testing.T) {
+	s := &settings{run: everything, of: everything, connections: 10_000}
+	r := &Report{}
+	for _, sc := range choose(s) {
+		o := &Outcome{Name: sc.name}
+		for _, name := range []string{contest.Base, plain, blocking, trusting, better, serving, "coder", "gws"} {
+			result := &Result{Contestant: name, Metrics: map[string]measure.Estimate{}}
+			for _, c := range columns {
+				result.Metrics[c.metric] = measure.Estimate{Median: 1}
+			}
+			o.Results = append(o.Results, result)
+		}
+		r.Scenarios = append(r.Scenarios, o)
+	}
+	groups := map[string]int{}
+	for _, v := range r.judge() {
+		group, _, _ := strings.Cut(v.Scenario, "/")
+		groups[group]++
+	}
+	for group, want := range map[string]int{
+		"echo": 8 + 6 + 3*7, "text": 4 * (2*4 + 1), "idle": 4, "deflate-idle": 1,
+		"fanout": 1, "writers": 1, "writers-2p": 1, "deflate": 3 + 4, "handshake": 2,
+	} {
+		if groups[group] != want {
+			t.Errorf("%s: got %d targets, want %d", group, groups[group], want)
+		}
+	}
+}
