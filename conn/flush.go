@@ -106,22 +106,6 @@ func (c *Conn) next() *buffer {
 	return nil
 }
 
-// wakeRoom wakes the holder of the message turn, if it waits for a change.
-func (w *writer) wakeRoom() {
-	if r := w.rare; r != nil {
-		wake(&r.room)
-		w.leaveRare()
-	}
-}
-
-// wakeIdle wakes the ending, if it waits until all is sent.
-func (w *writer) wakeIdle() {
-	if r := w.rare; r != nil {
-		wake(&r.idle)
-		w.leaveRare()
-	}
-}
-
 // wake closes a channel that somebody waits on, if there is one.
 func wake(ch *chan struct{}) {
 	if *ch != nil {

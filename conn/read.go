@@ -3,7 +3,6 @@ package conn
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/tidewire/websocket/frame"
 	"github.com/tidewire/websocket/internal/protocol"
@@ -41,55 +40,6 @@ type reader struct {
 	kept   []byte         // of the open message: bytes that a canceled read left
 	size   int64          // of the open message: bytes so far, inflated
 	stream *messageReader // the Reader that the open message belongs to
-}
-
-// readers are those that connections at rest gave back.
-var readers sync.Pool
-
-// acquireRead takes the read turn, waiting until done is closed, and makes sure that
-// there is a reader. It reports false if done ended the wait.
-func (c *Conn) acquireRead(done <-chan struct{}) bool {
-	c.readMu.Lock()
-	got := c.readTurn.acquire(&c.readMu, done)
-	c.readMu.Unlock()
-	if got {
-		c.needReader()
-	}
-	return got
-}
-
-// needReader makes sure that there is a reader. The read turn is held.
-func (c *Conn) needReader() {
-	if c.rd != nil {
-		return
-	}
-	rd, _ := readers.Get().(*reader)
-	if rd == nil {
-		rd = new(reader)
-	}
-	rd.in = protocol.NewInbound(c.role, c.wr.deflate != nil, c.opt.maxFragments())
-	rd.ahead = int32(c.ahead) * smallBuffer
-	c.rd = rd
-}
-
-// leaveReader gives a reader back that has nothing to remember but the size of the
-// next buffer. The read turn is held.
-func (c *Conn) leaveReader() {
-	if rd := c.rd; rd != nil && rd.atRest() {
-		if rd.mostlyEmpty > 0 {
-			rd.ahead /= 2
-		}
-		c.rd, c.ahead = nil, uint8(rd.ahead/smallBuffer)
-		*rd = reader{}
-		readers.Put(rd)
-	}
-}
-
-// atRest reports whether a new reader would go on just as well: between messages,
-// with nothing buffered, kept or corked, and without compression.
-func (rd *reader) atRest() bool {
-	return !rd.in.InFrame() && !rd.in.InMessage() && rd.buf == nil && rd.kept == nil && rd.stream == nil &&
-		!rd.corks && !rd.drop && !rd.closer && rd.inflate == nil
 }
 
 // What a read waits for, in Conn.waiting.

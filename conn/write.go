@@ -3,7 +3,6 @@ package conn
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/tidewire/websocket/frame"
 	"github.com/tidewire/websocket/internal/protocol"
@@ -36,37 +35,6 @@ type writer struct {
 	out    *buffer // nil if empty
 	flight int     // bytes that the holder of the write turn has not sent yet, at most
 	rare   *rare   // nil if there is nothing in it
-}
-
-// rare is what a connection needs while it sends more than the socket takes or
-// waits for an answer to a Ping. It lives while there is something in it. Guarded
-// by Conn.mu.
-type rare struct {
-	later  []outgoing // posted while the message turn was taken
-	laterN int        // bytes in later
-	spare  []byte     // the newest pong beyond maxPongs, nil if none
-	pings  []ping     // ours that were not answered yet, in the order in which they were sent
-
-	room chan struct{} // the holder of the message turn waits here for a change
-	idle chan struct{} // the ending waits here until all is sent
-
-	corkTimer *time.Timer // where the sweeper cannot flush
-}
-
-// needRare makes rare, if it is not there.
-func (w *writer) needRare() *rare {
-	if w.rare == nil {
-		w.rare = new(rare)
-	}
-	return w.rare
-}
-
-// leaveRare drops rare if there is nothing left in it.
-func (w *writer) leaveRare() {
-	if r := w.rare; r != nil && r.later == nil && r.spare == nil && r.pings == nil &&
-		r.room == nil && r.idle == nil && r.corkTimer == nil {
-		w.rare = nil
-	}
 }
 
 // outgoing is a message of a caller's, judged.
