@@ -53,8 +53,8 @@ func (c *Conn) leaveReader() {
 }
 
 // atRest reports whether a new reader would go on just as well: between messages,
-// with nothing buffered, kept or corked, and without compression.
+// which leaves nothing kept, no Reader and nothing to drop, with nothing buffered or
+// corked, and without compression.
 func (rd *reader) atRest() bool {
-	return !rd.in.InFrame() && !rd.in.InMessage() && rd.buf == nil && len(rd.kept) == 0 && rd.stream == nil &&
-		!rd.corks && !rd.drop && !rd.closer && rd.inflate == nil
+	return !rd.in.InFrame() && !rd.in.InMessage() && rd.buf == nil && !rd.corks && rd.inflate == nil
 }

@@ -28,6 +28,18 @@ func TestFrugalConnectionForgetsNothing(t *testing.T) {
 			cancelRead(t, c)
 			p.message(frame.Continuation, "lo")
 		}, "hello"},
+		"a Read canceled behind an empty fragment": {func(t *testing.T, c *Conn, p *peer) {
+			p.send(p.frame(!fin, frame.Text, ""))
+			cancelRead(t, c)
+			p.message(frame.Continuation, "hello")
+		}, "hello"},
+		"a Read canceled inside a Ping": {func(t *testing.T, c *Conn, p *peer) {
+			ping := p.frame(fin, frame.Ping, "body")
+			p.send(ping[:len(ping)-4])
+			cancelRead(t, c)
+			p.send(ping[len(ping)-4:])
+			p.message(frame.Text, "hello")
+		}, "hello"},
 		"a Reader that was left": {func(t *testing.T, c *Conn, p *peer) {
 			p.message(frame.Text, "nobody's")
 			_, r, err := c.Reader(ctx)
@@ -74,6 +86,34 @@ func cancelRead(t *testing.T, c *Conn) {
 	if _, _, err := c.Read(ctx); ctx.Err() == nil {
 		t.Fatalf("Read = %v before its context ended", err)
 	}
+}
+
+// What was corked goes out when the next reader waits.
+func TestFrugalConnectionFlushesWhenItWaits(t *testing.T) {
+	inBothRoles(t, func(t *testing.T, role Role) {
+		o := quiet()
+		o.FlushDelay = time.Hour
+		c, p := newPeer(t, role, o)
+		c.frugal = true
+		p.send(append(p.frame(fin, frame.Text, "first"), p.frame(fin, frame.Text, "second")...))
+		for _, want := range []string{"first", "second"} {
+			if _, got, err := c.Read(context.Background()); string(got) != want || err != nil {
+				t.Fatalf("Read = %q, %v; want %q", got, err, want)
+			}
+			if want == "first" {
+				c.Post(Text, []byte(want))
+			}
+		}
+		start := time.Now()
+		cancelRead(t, c)
+		p.expect(frame.Text, "first")
+		if d := time.Since(start); d > time.Second {
+			t.Errorf("an answer went out after %v, want when the reader waits", d)
+		}
+		if c.rd != nil {
+			t.Error("the reader is still there")
+		}
+	})
 }
 
 // What comes in large pieces is read in large pieces also by the next reader.
