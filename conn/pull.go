@@ -20,7 +20,7 @@ func (c *Conn) pull(ctx context.Context, p []byte) (int, error) {
 			c.stats.wireIn.Add(int64(n))
 			return n, nil
 		}
-		hit := c.readWatch.clear()
+		hit := c.readWatch().clear()
 		switch {
 		case c.discarding.Load() && !c.rd.closer && c.readErr.Load() == nil:
 			return 0, errTakenOver
@@ -60,14 +60,14 @@ func (c *Conn) waitingNow() {
 // receive is one attempt of pull. A new context costs a watcher only if there is
 // nothing to read yet.
 func (c *Conn) receive(ctx context.Context, p []byte) (int, error) {
-	if c.wire.tries() && (c.rd.corks || !c.readWatch.watches(ctx)) {
+	if c.wire.tries() && (c.rd.corks || !c.readWatch().watches(ctx)) {
 		n, err := c.tryReceive(p)
 		if n > 0 || err != nil {
 			return n, err
 		}
 	}
 	c.uncork()
-	c.readWatch.begin(ctx)
+	c.watchRead(ctx)
 	c.waitingNow()
 	if p != nil {
 		return c.wire.read(p)
@@ -102,7 +102,7 @@ func (c *Conn) hold(b *buffer) int {
 }
 
 // nextSize is how large the next buffer to read into is.
-func (rd *reader) nextSize() int { return max(rd.ahead, smallBuffer) }
+func (rd *reader) nextSize() int { return max(int(rd.ahead), smallBuffer) }
 
 // adapt makes the next buffer larger after a full one, and smaller after some that
 // were mostly empty. It replaces such a one by one that fits: nobody shall pin more
@@ -111,10 +111,10 @@ func (rd *reader) adapt(b *buffer) *buffer {
 	n := len(b.b)
 	switch {
 	case n == cap(b.b):
-		rd.ahead, rd.mostlyEmpty = min(2*n, bigBuffer), 0
+		rd.ahead, rd.mostlyEmpty = int32(min(2*n, bigBuffer)), 0
 	case n <= cap(b.b)/2 && cap(b.b) > smallBuffer:
 		if rd.mostlyEmpty++; rd.mostlyEmpty == shrinkAfter {
-			rd.ahead, rd.mostlyEmpty = cap(b.b)/2, 0
+			rd.ahead, rd.mostlyEmpty = int32(cap(b.b)/2), 0
 		}
 		fitting := getBuffer(n)
 		fitting.b = append(fitting.b, b.b...)
@@ -144,7 +144,7 @@ func (c *Conn) inside() bool {
 // fill waits for more bytes behind the buffered ones. The buffer has room for the
 // longest header and the longest control payload, and never needs more.
 func (c *Conn) fill(ctx context.Context) error {
-	rd := &c.rd
+	rd := c.rd
 	if rd.buf == nil {
 		_, err := c.pull(ctx, nil)
 		return err
