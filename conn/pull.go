@@ -126,11 +126,23 @@ func (rd *reader) adapt(b *buffer) *buffer {
 	return b
 }
 
+// nextWhole is frame.Whole of b, which is what is buffered.
+func (rd *reader) nextWhole(b []byte) (start, end int) {
+	if rd.end == 0 {
+		start, end := frame.Whole(b)
+		rd.start, rd.end = int32(start), int32(end)
+	}
+	return int(rd.start), int(rd.end)
+}
+
 // frameWaits reports whether a complete frame is in the buffer.
 func (rd *reader) frameWaits() bool {
 	b := rd.buffered()
 	if len(b) == 0 {
 		return false
+	}
+	if _, end := rd.nextWhole(b); end > 0 {
+		return true
 	}
 	h, err := frame.ParseHeader(b)
 	return err == nil && h.Length <= int64(len(b)-h.Len())
@@ -173,6 +185,7 @@ func (rd *reader) consume(n int) {
 		return
 	}
 	rd.pos += n
+	rd.end = 0
 	if rd.pos == len(rd.buf.b) {
 		rd.release()
 	}
@@ -180,7 +193,7 @@ func (rd *reader) consume(n int) {
 
 func (rd *reader) release() {
 	putBuffer(rd.buf)
-	rd.buf, rd.pos = nil, 0
+	rd.buf, rd.pos, rd.end = nil, 0, 0
 }
 
 // take starts with bytes that came behind the handshake.

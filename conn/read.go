@@ -27,6 +27,7 @@ type reader struct {
 	// buf.b[pos:] has arrived and is not parsed yet; buf is nil if that is nothing.
 	buf         *buffer
 	pos         int
+	start, end  int32 // of the message in one frame that stands at pos, as frame.Whole; 0: ask it
 	ahead       int32 // size of the next buffer; 0: the smallest
 	mostlyEmpty int8  // buffers in a row
 
@@ -98,6 +99,9 @@ func (c *Conn) collect(ctx context.Context, m *message) (MessageType, error) {
 	if err := c.skip(ctx); err != nil {
 		return 0, err
 	}
+	if t, ok := c.collectWhole(m); ok {
+		return t, nil
+	}
 	m.resume(rd)
 	for {
 		if err := c.advance(ctx); err != nil {
@@ -118,6 +122,34 @@ func (c *Conn) collect(ctx context.Context, m *message) (MessageType, error) {
 			return t, nil
 		}
 	}
+}
+
+// collectWhole is collect for the usual case: the message is one frame, not
+// compressed, and is in the buffer already. It reports false, and has done nothing, in
+// every other case, a broken rule among them.
+func (c *Conn) collectWhole(m *message) (MessageType, bool) {
+	rd := c.rd
+	b := rd.buffered()
+	start, end := rd.nextWhole(b)
+	if n := c.readLimit.Load(); end == 0 || n > 0 && int64(end-start) > n || len(rd.kept) > 0 {
+		return 0, false
+	}
+	op := frame.Opcode(b[0] & 0x0f)
+	key, masked := frame.WholeKey(b, start)
+	have := len(m.b)
+	if cap(m.b)-have < end-start {
+		m.grow(end - start)
+	}
+	m.b = append(m.b, b[start:end]...)
+	if !rd.in.Whole(op, masked, key, m.b[have:]) {
+		m.b = m.b[:have]
+		return 0, false
+	}
+	rd.consume(end)
+	c.stats.framesIn.Add(1)
+	rd.size = int64(end - start)
+	c.messageEnded()
+	return MessageType(op), true
 }
 
 // messageEnded counts the message that has just been delivered.

@@ -91,6 +91,10 @@ func judgeText(p []byte) error {
 // was committed, whatever came then.
 func (c *Conn) sendMessage(ctx context.Context, m outgoing) (committed bool, err error) {
 	c.mu.Lock()
+	if c.commitsNow(ctx, &m) {
+		c.commitWhole(m.op, m.p)
+		return true, c.flush(ctx)
+	}
 	if err := c.beginMessage(ctx); err != nil {
 		c.offer()
 		return false, err
@@ -110,6 +114,25 @@ func (c *Conn) sendMessage(ctx context.Context, m outgoing) (committed bool, err
 	c.commit(&b, final)
 	c.endMessage()
 	return true, c.flush(ctx)
+}
+
+// commitsNow reports whether a message needs nothing but to be framed: no turn, no
+// room, no mask and no compression. mu is held.
+func (c *Conn) commitsNow(ctx context.Context, m *outgoing) bool {
+	w := &c.wr
+	return !w.message.held && w.deflate == nil && m.prepared == nil && len(m.p) <= copyMax &&
+		w.committed() < highWater && c.writeErr() == nil && ctx.Err() == nil && w.send.Whole(m.op)
+}
+
+// commitWhole is commit for such a message.
+func (c *Conn) commitWhole(op frame.Opcode, p []byte) {
+	out := reserve(c.wr.out, frame.MaxHeaderLen+len(p))
+	before := len(out.b)
+	out.b = append(frame.AppendWhole(out.b, op, len(p)), p...)
+	c.wr.out = out
+	c.stats.framesOut++
+	c.stats.wireOut += int64(len(out.b) - before)
+	c.stats.bytesOut += int64(len(p))
 }
 
 // beginMessage takes the message turn and waits until there is room to commit.

@@ -210,22 +210,18 @@ func (in *Inbound) End() (message bool, err error) {
 	return true, nil
 }
 
-// Whole is Header, Payload and End at once, for the usual case: the next frame is a
-// message by itself, not compressed, and p is its payload, all of it. It reports
-// false for every other frame and for one that breaks a rule. Then nothing has
+// Whole is Header, Payload and End at once, for the usual frame, as frame.Whole finds
+// it: a message by itself, not compressed; op says of which type, and p is its payload,
+// masked with key or not. It reports false if the frame breaks a rule. Then nothing has
 // changed but p, perhaps; the three find out what it is, given the payload as it came.
-func (in *Inbound) Whole(h frame.Header, p []byte) bool {
-	data := h.Opcode == frame.Binary || h.Opcode == frame.Text
-	if !data || !h.Fin || h.RSV1 || h.RSV2 || h.RSV3 || in.inFrame || in.message != 0 {
+func (in *Inbound) Whole(op frame.Opcode, masked bool, key [4]byte, p []byte) bool {
+	if in.inFrame || in.message != 0 || masked != (in.role == Server) {
 		return false
 	}
-	if h.Masked != (in.role == Server) || h.Length != int64(len(p)) {
-		return false
+	if masked {
+		frame.Mask(p, key, 0)
 	}
-	if h.Masked {
-		frame.Mask(p, h.Key, 0)
-	}
-	if h.Opcode == frame.Binary {
+	if op != frame.Text {
 		return true
 	}
 	end, bad := frame.UTF8{}.Next(p)
