@@ -57,13 +57,14 @@ type Conn struct {
 	role   Role
 	timed  bool // the wire has deadlines: whoever waits can be interrupted
 
-	// The reader's: rd and ahead belong to the holder of the read turn.
-	frugal   bool        // rd is given back when it is at rest; guarded by readMu
-	ahead    uint8       // of the next rd, in units of smallBuffer
-	more     atomic.Bool // a complete frame waits in the read buffer
-	rd       *reader     // nil: at rest
-	readMu   sync.Mutex  // guards readTurn
-	readTurn turn
+	// The reader's: rd, ahead and mostlyEmpty belong to the holder of the read turn.
+	frugal      bool        // rd is given back when it is at rest; guarded by readMu
+	ahead       uint8       // of the next rd, in units of smallBuffer
+	mostlyEmpty int8        // of the next rd
+	more        atomic.Bool // a complete frame waits in the read buffer
+	rd          *reader     // nil: at rest
+	readMu      sync.Mutex  // guards readTurn
+	readTurn    turn
 
 	// The writer's: guarded by mu, but for what wr says belongs to a turn.
 	mu       sync.Mutex

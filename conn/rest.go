@@ -35,7 +35,7 @@ func (c *Conn) needReader() {
 		rd = new(reader)
 	}
 	rd.in = protocol.NewInbound(c.role, c.wr.deflate != nil, c.opt.maxFragments())
-	rd.ahead = int32(c.ahead) * smallBuffer
+	rd.ahead, rd.mostlyEmpty = int32(c.ahead)*smallBuffer, c.mostlyEmpty
 	c.rd = rd
 }
 
@@ -43,10 +43,7 @@ func (c *Conn) needReader() {
 // next buffer. The read turn is held.
 func (c *Conn) leaveReader() {
 	if rd := c.rd; rd != nil && rd.atRest() {
-		if rd.mostlyEmpty > 0 {
-			rd.ahead /= 2
-		}
-		c.rd, c.ahead = nil, uint8(rd.ahead/smallBuffer)
+		c.rd, c.ahead, c.mostlyEmpty = nil, uint8(rd.ahead/smallBuffer), rd.mostlyEmpty
 		*rd = reader{}
 		readers.Put(rd)
 	}
