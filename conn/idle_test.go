@@ -62,7 +62,7 @@ func TestConnectionAtRestHoldsItselfOnly(t *testing.T) {
 		t.Errorf("a connection at rest holds %d bytes, want %d at most", each, most)
 	}
 	for _, c := range cs {
-		if c.rd != nil || c.wr.rare != nil || c.watches.Load() != nil || c.done != nil {
+		if c.rd != nil || c.wr.rare != nil || c.watches.Load() != nil || c.done.Load() != nil {
 			t.Fatal("a connection at rest has a block that only a busy one needs")
 		}
 		c.CloseNow()

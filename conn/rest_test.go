@@ -2,6 +2,8 @@ package conn
 
 import (
 	"context"
+	"errors"
+	"io"
 	"math"
 	"testing"
 	"testing/synctest"
@@ -168,4 +170,57 @@ func TestPingsThatBeginAnewAreAnswered(t *testing.T) {
 			t.Errorf("Ping = %v", a.err)
 		}
 	})
+}
+
+// A context that ends with its connection asks it for Done wherever it is asked
+// itself, also while a lock is held.
+func TestContextMayAskTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p := newPeer(t, Server, quiet())
+		ctx := askingContext{context.Background(), c}
+		p.message(frame.Text, "hello")
+		m, err := Prepare(Text, []byte("prepared"))
+		_, got, err2 := c.Read(ctx)
+		if err != nil || err2 != nil || string(got) != "hello" {
+			t.Fatalf("Read = %q, %v, %v", got, err, err2)
+		}
+		sent := make(chan error, 1)
+		go func() {
+			_, _, ping := c.sendPing(ctx)
+			w, err := c.Writer(ctx, Text)
+			sent <- errors.Join(ping, err, w.Close(), c.Write(ctx, Text, []byte("hello")),
+				c.Write(ctx, Binary, make([]byte, 100<<10)), c.WritePrepared(ctx, m))
+		}()
+		go io.Copy(io.Discard, p.nc)
+		synctest.Wait()
+		select {
+		case err := <-sent:
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			t.Error("a call waits for itself")
+		}
+		c.CloseNow()
+		if ctx.Err() == nil {
+			t.Error("Done is open after the end")
+		}
+	})
+}
+
+// askingContext ends with its connection.
+type askingContext struct {
+	context.Context
+	c *Conn
+}
+
+func (a askingContext) Done() <-chan struct{} { return a.c.Done() }
+
+func (a askingContext) Err() error {
+	select {
+	case <-a.c.Done():
+		return context.Canceled
+	default:
+		return nil
+	}
 }
