@@ -77,6 +77,7 @@ func All() []*Contestant {
 		rawTCP(),
 		tidewire(),
 		tidewireMessages(),
+		tidewireAppend(),
 		tidewireTrust(),
 		tidewireBetter(),
 		gorillaContestant(),

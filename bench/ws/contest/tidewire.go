@@ -23,6 +23,13 @@ func tidewireMessages() *Contestant {
 	return c
 }
 
+// tidewireAppend keeps one buffer for each connection, however large it has become.
+func tidewireAppend() *Contestant {
+	c := ours("tidewire-append", "ReadAppend into a buffer of the connection, and Write", readAppend)
+	c.Groups = []string{"echo", "text"}
+	return c
+}
+
 // tidewireTrust does not check that what it writes as text is UTF-8; what it reads is.
 func tidewireTrust() *Contestant {
 	trust := func(o *conn.Options) { o.TrustText = true }
@@ -130,6 +137,22 @@ func messages(j *Job, c *conn.Conn) {
 		}
 		j.Work()
 		if c.Write(ctx, m.Type, m.Data) != nil {
+			return
+		}
+	}
+}
+
+func readAppend(j *Job, c *conn.Conn) {
+	ctx := context.Background()
+	var buf []byte
+	for {
+		t, p, err := c.ReadAppend(ctx, buf[:0])
+		if err != nil {
+			return
+		}
+		buf = p
+		j.Work()
+		if c.Write(ctx, t, p) != nil {
 			return
 		}
 	}
