@@ -20,7 +20,7 @@ func TestIdleConnectionIsSmall(t *testing.T) {
 		got, most uintptr
 	}{
 		{"Conn", unsafe.Sizeof(Conn{}), 352},
-		{"reader", unsafe.Sizeof(reader{}), 112},
+		{"reader", unsafe.Sizeof(reader{}), 176},
 		{"rare", unsafe.Sizeof(rare{}), 112},
 		{"watches", unsafe.Sizeof(watches{}), 144},
 		{"endState", unsafe.Sizeof(endState{}), 48},
@@ -62,7 +62,7 @@ func TestConnectionAtRestHoldsItselfOnly(t *testing.T) {
 		t.Errorf("a connection at rest holds %d bytes, want %d at most", each, most)
 	}
 	for _, c := range cs {
-		if c.rd != nil || c.wr.rare != nil || c.watches.Load() != nil || c.done != nil {
+		if c.rd != nil || c.wr.rare != nil || c.watches.Load() != nil || c.done.Load() != nil {
 			t.Fatal("a connection at rest has a block that only a busy one needs")
 		}
 		c.CloseNow()

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"math/bits"
 	"sync"
 
 	"github.com/tidewire/websocket/internal/protocol"
@@ -35,7 +36,7 @@ func (c *Conn) needReader() {
 		rd = new(reader)
 	}
 	rd.in = protocol.NewInbound(c.role, c.wr.deflate != nil, c.opt.maxFragments())
-	rd.ahead, rd.mostlyEmpty = int32(c.ahead)*smallBuffer, c.mostlyEmpty
+	rd.setHabit(c.habit)
 	c.rd = rd
 }
 
@@ -43,7 +44,7 @@ func (c *Conn) needReader() {
 // next buffer. The read turn is held.
 func (c *Conn) leaveReader() {
 	if rd := c.rd; rd != nil && rd.atRest() {
-		c.rd, c.ahead, c.mostlyEmpty = nil, uint8(rd.ahead/smallBuffer), rd.mostlyEmpty
+		c.rd, c.habit = nil, rd.habit()
 		*rd = reader{}
 		readers.Put(rd)
 	}
@@ -54,4 +55,14 @@ func (c *Conn) leaveReader() {
 // corked, and without compression.
 func (rd *reader) atRest() bool {
 	return !rd.in.InFrame() && !rd.in.InMessage() && rd.buf == nil && !rd.corks && rd.inflate == nil
+}
+
+// habit is ahead, in units of smallBuffer, and mostlyEmpty in one byte.
+func (rd *reader) habit() uint8 {
+	return uint8(bits.Len32(uint32(rd.ahead/smallBuffer)))<<5 | uint8(rd.mostlyEmpty)
+}
+
+func (rd *reader) setHabit(h uint8) {
+	rd.ahead = 1 << (h >> 5) / 2 * smallBuffer
+	rd.mostlyEmpty = int8(h & 31)
 }
