@@ -13,25 +13,52 @@ func (c *Conn) pull(ctx context.Context, p []byte) (int, error) {
 	if c.rd.now {
 		return c.pullNow(p)
 	}
-	defer c.waiting.Store(notWaiting)
 	for {
 		n, err := c.receive(ctx, p)
 		if n > 0 {
+			c.waitNoMore()
 			c.stats.wireIn.Add(int64(n))
 			return n, nil
 		}
-		hit := c.readWatch().clear()
-		switch {
-		case c.discarding.Load() && !c.rd.closer && c.readErr.Load() == nil:
-			return 0, errTakenOver
-		case ctx.Err() != nil && (hit || isTimeout(err)):
-			return 0, canceled("read", ctx.Err())
-		case err == nil || hit && isTimeout(err):
-			continue
+		if err := c.pullStopped(ctx, err); err != nil {
+			c.waitNoMore()
+			return 0, err
 		}
-		// A timeout that nobody here asked for is the connection's own failure.
-		return 0, c.fail(cause("read", err, c.inside()))
 	}
+}
+
+// waitNoMore says that nobody waits any more.
+func (c *Conn) waitNoMore() {
+	if c.waiting.Load() != notWaiting {
+		c.waiting.Store(notWaiting)
+	}
+}
+
+// pullStopped says what an attempt of pull that ended with err and without a byte
+// comes to: nil to go on.
+func (c *Conn) pullStopped(ctx context.Context, err error) error {
+	hit := c.readWatch().clear()
+	switch {
+	case c.discarding.Load() && !c.rd.closer && c.readErr.Load() == nil:
+		return errTakenOver
+	case ctx.Err() != nil && (hit || isTimeout(err)):
+		return canceled("read", ctx.Err())
+	case err == nil || hit && isTimeout(err):
+		return nil
+	}
+	// A timeout that nobody here asked for is the connection's own failure.
+	return c.fail(cause("read", err, c.inside()))
+}
+
+// await waits for the first byte of a frame, if none has come: it is what a
+// connection does for most of its life, so it stays clear of the frames of all that
+// a header needs. A goroutine that waits deeper in the stack has a larger one.
+func (c *Conn) await(ctx context.Context) error {
+	if c.rd.buf != nil || c.rd.in.InFrame() {
+		return nil
+	}
+	_, err := c.pull(ctx, nil)
+	return err
 }
 
 // pullNow is pull for a Receiver: it does not wait.

@@ -99,6 +99,9 @@ func (c *Conn) collect(ctx context.Context, m *message) (MessageType, error) {
 	if err := c.skip(ctx); err != nil {
 		return 0, err
 	}
+	if err := c.await(ctx); err != nil {
+		return 0, err
+	}
 	if t, ok := c.collectWhole(m); ok {
 		return t, nil
 	}
@@ -253,6 +256,9 @@ func (c *Conn) take(ctx context.Context, room []byte) (int, error) {
 // advance brings the stream to the payload of a data frame.
 func (c *Conn) advance(ctx context.Context) error {
 	for !c.atData() {
+		if err := c.await(ctx); err != nil {
+			return err
+		}
 		if err := c.step(ctx); err != nil {
 			return err
 		}
@@ -269,32 +275,30 @@ func (c *Conn) step(ctx context.Context) error {
 	if c.rd.in.InFrame() {
 		return c.control(ctx)
 	}
-	h, err := c.header(ctx)
-	if err != nil {
-		return err
-	}
-	if err := c.rd.in.Header(h); err != nil {
-		return c.fail(err)
-	}
-	return nil
+	return c.header(ctx)
 }
 
 // header reads the next frame header. Errors that the first bytes show come
 // before the rest is there.
-func (c *Conn) header(ctx context.Context) (frame.Header, error) {
+func (c *Conn) header(ctx context.Context) error {
 	for {
 		b := c.rd.buffered()
 		h, err := frame.ParseHeader(b)
 		if err == nil {
 			c.rd.consume(h.Len())
 			c.stats.framesIn.Add(1)
-			return h, nil
+			err = c.rd.in.Header(h)
 		}
-		if err != frame.ErrShort {
-			return frame.Header{}, c.fail(err)
+		switch err {
+		case nil:
+			return nil
+		case frame.ErrShort:
+			err = c.fill(ctx)
+		default:
+			err = c.fail(err)
 		}
-		if err := c.fill(ctx); err != nil {
-			return frame.Header{}, err
+		if err != nil {
+			return err
 		}
 	}
 }
@@ -317,23 +321,19 @@ func (c *Conn) control(ctx context.Context) error {
 	if _, err := in.End(); err != nil {
 		return c.fail(err)
 	}
-	err := c.obey(op, p)
-	c.rd.consume(n)
-	return err
-}
-
-func (c *Conn) obey(op frame.Opcode, p []byte) error {
+	var err error
 	switch op {
 	case frame.Ping:
 		c.pong(p)
 	case frame.Pong:
 		c.ponged(p)
 	case frame.Close:
-		return c.closeReceived(p)
+		err = c.closeReceived(p)
 	default:
 		panic("websocket: internal error: unknown control frame")
 	}
-	return nil
+	c.rd.consume(n)
+	return err
 }
 
 // lockRead takes the read turn for a call with ctx.

@@ -12,12 +12,17 @@ import (
 // A call on a non-blocking socket does not wait, so it need not tell the scheduler
 // that it might: RawSyscall saves some 145 ns each time. The race detector sees only
 // what goes through package syscall, and learns from it who wrote before whom.
+//
+// They stand at the deep end of goroutines that shall keep the 2 KiB of stack that they
+// were born with. go:nosplit lets them use the part of it that the runtime keeps free.
 
 // plainCalls has read and write go through package syscall.
 const plainCalls = raceDetector || sysRecvfrom == 0
 
 // recv is recv(2): what has arrived, EAGAIN if that is nothing, 0 at the end of the
 // stream. p is not empty.
+//
+//go:nosplit
 func recv(fd int32, p []byte) (int, error) {
 	for {
 		n, err := recvOnce(fd, p)
@@ -27,6 +32,7 @@ func recv(fd int32, p []byte) (int, error) {
 	}
 }
 
+//go:nosplit
 func recvOnce(fd int32, p []byte) (int, error) {
 	if plainCalls {
 		n, err := syscall.Read(int(fd), p)
@@ -41,6 +47,8 @@ func recvOnce(fd int32, p []byte) (int, error) {
 
 // send is send(2): how much the socket took, EAGAIN if that is nothing. p is not
 // empty.
+//
+//go:nosplit
 func send(fd int32, p []byte) (int, error) {
 	for {
 		n, err := sendOnce(fd, p)
@@ -50,6 +58,7 @@ func send(fd int32, p []byte) (int, error) {
 	}
 }
 
+//go:nosplit
 func sendOnce(fd int32, p []byte) (int, error) {
 	if plainCalls {
 		n, err := syscall.Write(int(fd), p)

@@ -97,6 +97,14 @@ func (c *Conn) sendMessage(ctx context.Context, m *outgoing) (committed bool, er
 		c.commitWhole(m.op, m.p)
 		return true, c.flush(ctx)
 	}
+	return c.sendByTurn(ctx, m)
+}
+
+// sendByTurn is sendMessage for a message that needs more than a frame, with what
+// that takes of the stack. mu is held, and released.
+//
+//go:noinline
+func (c *Conn) sendByTurn(ctx context.Context, m *outgoing) (committed bool, err error) {
 	if err := c.beginMessage(ctx); err != nil {
 		c.offer()
 		return false, err
@@ -281,6 +289,7 @@ func (c *Conn) commitControl(op frame.Opcode, p []byte) error {
 	if err != nil {
 		return err
 	}
+	c.wr.out = reserve(c.wr.out, frame.MaxHeaderLen+len(p)) // here the stack is less deep than in put
 	c.put(&h, p)
 	return nil
 }
