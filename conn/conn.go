@@ -58,7 +58,7 @@ type Conn struct {
 	timed  bool // the wire has deadlines: whoever waits can be interrupted
 
 	// The reader's: rd and habit belong to the holder of the read turn.
-	frugal   bool        // rd is given back when it is at rest; guarded by readMu
+	frugal   bool        // a poller calls when something has come, and rd is given back when it is at rest; set by Serve
 	habit    uint8       // of the next rd, with whose buffers it goes on
 	more     atomic.Bool // a complete frame waits in the read buffer
 	rd       *reader     // nil: at rest
@@ -66,20 +66,19 @@ type Conn struct {
 	readTurn turn
 
 	// The writer's: guarded by mu, but for what wr says belongs to a turn.
-	mu       sync.Mutex
-	wr       writer
-	lastPing uint32 // number of the last Ping of ours
+	mu sync.Mutex
+	wr writer
 
 	// The ending's: guarded by mu.
 	closing protocol.Closing
 	over    bool      // the socket is closed
 	sent    CloseCode // of our Close, 0 before it
+	serving serving
 	end     *endState // nil: nothing has ended yet
 
-	// The keepalive's.
 	keep keepalive
 
-	serving serving
+	receiver Receiver // of a served connection; guarded by serving
 
 	// Read by anybody.
 	done       atomic.Pointer[chan struct{}] // is closed when over is set; nil: nobody asked for it yet

@@ -89,8 +89,8 @@ func (c *Conn) queuePing(rtt chan time.Duration) uint32 {
 		// answers would pile up.
 		r.pings = slices.DeleteFunc(r.pings, func(p ping) bool { return p.rtt == nil })
 	}
-	c.lastPing++
-	p := ping{number: c.lastPing, sent: time.Now(), rtt: rtt}
+	c.wr.lastPing++
+	p := ping{number: c.wr.lastPing, sent: time.Now(), rtt: rtt}
 	r.pings = append(r.pings, p)
 	c.commitControl(frame.Ping, binary.BigEndian.AppendUint64(nil, uint64(p.number)))
 	return p.number
@@ -110,14 +110,15 @@ func (c *Conn) ponged(p []byte) {
 	}
 	open := c.wr.rare.pings
 	// Numbers begin anew after 2^32 of them; it is their distance to the last that counts.
-	before := c.lastPing - uint32(number)
-	if len(open) == 0 || before > c.lastPing-open[0].number {
+	before := c.wr.lastPing - uint32(number)
+	if len(open) == 0 || before > c.wr.lastPing-open[0].number {
 		return
 	}
 	now := time.Now()
-	for len(open) > 0 && c.lastPing-open[0].number >= before {
-		c.stats.rtt = now.Sub(open[0].sent)
-		open[0].answer(c.stats.rtt)
+	for len(open) > 0 && c.wr.lastPing-open[0].number >= before {
+		rtt := now.Sub(open[0].sent)
+		c.stats.rtt = toMicroseconds(rtt)
+		open[0].answer(rtt)
 		open = open[1:]
 	}
 	c.leavePings(open)
@@ -150,7 +151,7 @@ func (c *Conn) forgetPing(number uint32) {
 // reading, then behind data.
 func (c *Conn) awaitPong(ctx context.Context, rtt chan time.Duration) (time.Duration, error) {
 	c.readMu.Lock()
-	if c.readTurn.held {
+	if c.readTurn.held() {
 		inLine := c.readTurn.enqueue()
 		c.readMu.Unlock()
 		select {
@@ -163,7 +164,7 @@ func (c *Conn) awaitPong(ctx context.Context, rtt chan time.Duration) (time.Dura
 		case <-inLine:
 		}
 	} else {
-		c.readTurn.held = true
+		c.readTurn.take()
 		c.readMu.Unlock()
 	}
 	c.needReader()

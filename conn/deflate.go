@@ -164,7 +164,7 @@ func (c *Conn) restCompressor() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !d.used && !c.wr.message.held {
+	if !d.used && !c.wr.message.held() {
 		d.z.Idle()
 	}
 	d.used = false

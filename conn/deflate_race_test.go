@@ -192,7 +192,7 @@ func TestCloseWhileAWriteCompresses(t *testing.T) {
 func (c *Conn) holdsTurn() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.wr.message.held
+	return c.wr.message.held()
 }
 
 // Writing ends while each call compresses: every one of them fails with what ended
@@ -295,7 +295,7 @@ func TestCompressingHoldsNoLock(t *testing.T) {
 				go func() { result <- send.do(Text, msg) }()
 				for len(result) == 0 && !seen {
 					c.mu.Lock()
-					seen = c.wr.message.held && c.stats.framesOut == sent
+					seen = c.wr.message.held() && c.stats.framesOut == sent
 					c.mu.Unlock()
 					runtime.Gosched()
 				}

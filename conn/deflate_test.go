@@ -412,7 +412,7 @@ func TestCompressedTextIsChecked(t *testing.T) {
 // unlock gives the turn of a Writer back that a failed test call has left open.
 func unlock(c *Conn) {
 	c.mu.Lock()
-	if c.wr.message.held {
+	if c.wr.message.held() {
 		c.endMessage()
 	}
 	c.mu.Unlock()

@@ -166,7 +166,7 @@ func TestNoGoroutineOutlivesItsConnection(t *testing.T) {
 				if c.end.timer != nil && c.end.timer.Stop() {
 					t.Error("the close timer still runs")
 				}
-				if c.keep.own.timer.Stop() {
+				if c.keep.by.own.timer.Stop() {
 					t.Error("the keepalive's timer still runs")
 				}
 			})

@@ -3,6 +3,7 @@ package conn
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/tidewire/websocket/frame"
@@ -47,7 +48,7 @@ func (c *Conn) takeOut() *buffer {
 	c.addSpare()
 	w := &c.wr
 	b := w.out
-	w.out, w.busy, w.flight, w.pongs = nil, true, len(b.b), 0
+	w.out, w.busy, w.flight, w.pongs = nil, true, uint32(min(uint64(len(b.b)), math.MaxUint32)), 0
 	w.batch = uint8((min(len(b.b), bigBuffer) + smallBuffer - 1) / smallBuffer)
 	return b
 }

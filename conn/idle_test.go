@@ -19,7 +19,7 @@ func TestIdleConnectionIsSmall(t *testing.T) {
 		name      string
 		got, most uintptr
 	}{
-		{"Conn", unsafe.Sizeof(Conn{}), 368},
+		{"Conn", unsafe.Sizeof(Conn{}), 320},
 		{"reader", unsafe.Sizeof(reader{}), 176},
 		{"rare", unsafe.Sizeof(rare{}), 112},
 		{"watches", unsafe.Sizeof(watches{}), 144},
@@ -37,7 +37,7 @@ func TestConnectionAtRestHoldsItselfOnly(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) != 8 {
 		t.Skip("the figures are those of 64 bits")
 	}
-	const n, most = 10_000, 384 + 16
+	const n, most = 10_000, 320 + 16
 	var w Wheel
 	cs := make([]*Conn, n)
 	wires := make([]onceWire, n)

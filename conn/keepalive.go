@@ -9,26 +9,30 @@ import (
 // many bytes have come and whether a read waits. So the fast path reads no clock
 // and sets no deadline. Times are counted in periods.
 type keepalive struct {
-	wheel *Wheel     // nil: own ticks
-	own   *ownTicker // nil if wheel does it, or there is nothing to watch
+	by *tickedBy // nil: no wheel, and nothing to watch
 
-	// The place in wheel, guarded by it.
+	// The place in the wheel, guarded by it.
 	prev, next *Conn
 	rounds     uint32 // whole turns to go
 	slot       uint8
-	gone       bool
 
 	// The tick's.
 	gaveUp   bool   // the connection is cut
 	inside   bool   // at the last tick a read waited inside the message that is open now
 	silent   uint32 // ticks without a byte while somebody reads
 	slow     uint32 // ticks since mark
-	bytes    int64  // that had come at the last tick
-	messages int64  // that had ended at the last tick
+	bytes    uint32 // that had come at the last tick, modulo 2^32
+	messages uint32 // that had ended at the last tick, modulo 2^32
 	mark     int64  // bytes when the open message had last gained enough
 }
 
-// ownTicker is what a connection without a wheel has in its place.
+// tickedBy is who calls the ticks of a connection. Those who wait in a wheel share one.
+type tickedBy struct {
+	wheel *Wheel     // which the connection is in; nil: in none
+	own   *ownTicker // nil: the wheel does it, or there is nothing to watch
+}
+
+// ownTicker is the timer of one connection.
 type ownTicker struct {
 	mu    sync.Mutex
 	timer *time.Timer
@@ -37,17 +41,16 @@ type ownTicker struct {
 
 // startKeepalive begins to watch c.
 func (c *Conn) startKeepalive(w *Wheel) {
-	switch period := samplePeriod(c.opt); {
-	case period == 0:
-	case w != nil && period >= wheelTick:
-		c.keep.wheel = w
-		w.add(c)
-	default:
+	period := samplePeriod(c.opt)
+	if period > 0 && (w == nil || period < wheelTick) {
 		own := new(ownTicker)
-		c.keep.own = own
+		c.keep.by = &tickedBy{wheel: w, own: own}
 		own.mu.Lock()
 		own.timer = time.AfterFunc(period, func() { own.ring(c) })
 		own.mu.Unlock()
+	}
+	if w != nil {
+		w.add(c)
 	}
 }
 
@@ -69,18 +72,22 @@ func (own *ownTicker) stop() {
 
 // stopKeepalive ends the watching.
 func (c *Conn) stopKeepalive() {
-	if c.keep.wheel != nil {
-		c.keep.wheel.remove(c)
+	by := c.keep.by
+	if by == nil {
+		return
 	}
-	if c.keep.own != nil {
-		c.keep.own.stop()
+	if by.wheel != nil {
+		by.wheel.remove(c)
+	}
+	if by.own != nil {
+		by.own.stop()
 	}
 }
 
 // tickPeriod is the time between two ticks. A wheel has a coarser measure.
 func (c *Conn) tickPeriod() time.Duration {
 	period := samplePeriod(c.opt)
-	if c.keep.wheel != nil {
+	if by := c.keep.by; by != nil && by.own == nil {
 		period = period.Round(wheelTick)
 	}
 	return period
@@ -115,7 +122,7 @@ func (c *Conn) tick() {
 	if err == nil {
 		err = c.judgeProgress(bytes, waiting)
 	}
-	k.bytes = bytes
+	k.bytes = uint32(bytes)
 	if err != nil {
 		k.gaveUp = true
 		go c.cut(err) // the Close of a foreign connection may wait, a wheel must not
@@ -131,7 +138,7 @@ func (c *Conn) judgeSilence(bytes int64, waiting uint32) error {
 	if interval == 0 {
 		return nil
 	}
-	if waiting == notWaiting || bytes != k.bytes {
+	if waiting == notWaiting || uint32(bytes) != k.bytes {
 		k.silent = 0
 		return nil
 	}

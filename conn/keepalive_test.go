@@ -193,7 +193,7 @@ func TestNothingToWatchNeedsNoTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := new(Wheel)
 		c, _ := watched(t, Server, w, quiet())
-		if c.keep.own != nil || c.keep.wheel != nil || w.timer != nil || w.n != 0 {
+		if c.keep.by != nil && c.keep.by.own != nil || w.timer != nil || w.n != 0 {
 			t.Error("a connection without a keepalive has a timer")
 		}
 	})

@@ -20,7 +20,7 @@ func (c *Conn) Post(t MessageType, p []byte) error {
 		return err
 	}
 	var err error
-	if c.wr.message.held {
+	if c.wr.message.held() {
 		m.p = append([]byte(nil), p...)
 		c.postLater(m, len(p))
 	} else {
@@ -33,7 +33,7 @@ func (c *Conn) Post(t MessageType, p []byte) error {
 // postNow commits a message while nobody has the message turn. mu is held, and
 // released while the message is compressed; then writing may end.
 func (c *Conn) postNow(m outgoing) error {
-	c.wr.message.held = true
+	c.wr.message.take()
 	d := c.wr.deflate
 	if d != nil {
 		d.packing = len(m.p) + frame.MaxHeaderLen
@@ -67,7 +67,7 @@ func (c *Conn) PostPrepared(ms ...*Prepared) error {
 	const final = true
 	for _, m := range ms {
 		b := m.body(c.wr.deflate)
-		if c.wr.message.held {
+		if c.wr.message.held() {
 			c.postLater(outgoing{prepared: m}, len(b.p))
 		} else {
 			c.commit(&b, final)

@@ -120,7 +120,7 @@ func (c *Conn) WritePrepared(ctx context.Context, ms ...*Prepared) error {
 // a return without an error.
 func (c *Conn) flushBeforeWait(ctx context.Context) error {
 	w := &c.wr
-	if !w.message.held && w.committed() < highWater {
+	if !w.message.held() && w.committed() < highWater {
 		return nil
 	}
 	if err := c.flushNow(ctx); err != nil {

@@ -142,7 +142,7 @@ func TestPingsThatBeginAnewAreAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p := newPeer(t, Client, quiet())
 		go readUntilEnd(c)
-		c.lastPing = math.MaxUint32 - 1
+		c.wr.lastPing = math.MaxUint32 - 1
 		var answers []chan pinged
 		var bodies []string
 		for range 4 {

@@ -47,10 +47,10 @@ func (c *Conn) Serve(r Receiver) error {
 	if !c.serving.state.CompareAndSwap(0, served|serveBusy) {
 		return ErrServing
 	}
-	c.serving.r = r
-	c.serving.polled = c.wire.tellEdges(c)
+	c.receiver = r
+	polled := c.wire.tellEdges(c)
 	c.readMu.Lock()
-	c.frugal = c.serving.polled
+	c.frugal = polled
 	c.readMu.Unlock()
 	go c.serveOn(true) // what has come already
 	return nil
@@ -61,12 +61,8 @@ var errNoReceiver = errors.New("websocket: Serve without a Receiver")
 // Serving reports whether Serve was called.
 func (c *Conn) Serving() bool { return c.serving.state.Load() != 0 }
 
-// serving is the state of a served connection.
-type serving struct {
-	state  atomic.Uint32
-	polled bool // a poller calls when something has come
-	r      Receiver
-}
+// serving is who runs serveOn. Its bits are below.
+type serving struct{ state atomic.Uint32 }
 
 // The bits of serving.state.
 const (
@@ -121,7 +117,7 @@ func (c *Conn) wakeServe() {
 // who reads.
 func (c *Conn) serveOn(mayWait bool) {
 	s := &c.serving
-	m := message{lend: true, stays: s.polled}
+	m := message{lend: true, stays: c.frugal}
 	for {
 		t, err := c.serveNext(&m, mayWait)
 		switch {
@@ -131,7 +127,7 @@ func (c *Conn) serveOn(mayWait bool) {
 		case err == errTurnTaken:
 			go c.serveOn(true)
 			return
-		case err == errTakenOver && !s.polled:
+		case err == errTakenOver && !c.frugal:
 			err = c.outcome(context.Background())
 		case err == errNothingYet || err == errTakenOver:
 			if s.rest() {
@@ -151,7 +147,7 @@ func (c *Conn) serveNext(m *message, mayWait bool) (MessageType, error) {
 		return 0, err
 	}
 	c.readMu.Lock()
-	if c.readTurn.held && !mayWait {
+	if c.readTurn.held() && !mayWait {
 		c.readMu.Unlock()
 		return 0, errTurnTaken
 	}
@@ -192,7 +188,7 @@ func (c *Conn) hand(t MessageType, m *message) {
 			c.receiverFailed(recover())
 		}
 	}()
-	c.serving.r.Message(c, Message{Type: t, Data: m.b})
+	c.receiver.Message(c, Message{Type: t, Data: m.b})
 	m.giveBack(c.more.Load())
 	returned = true
 }
@@ -217,7 +213,7 @@ func (c *Conn) tellClosed(err error) {
 			log.Printf("websocket: panic in Closed of the connection with %v: %v\n%s", c.RemoteAddr(), v, debug.Stack())
 		}
 	}()
-	r := c.serving.r
-	c.serving.r = nil
+	r := c.receiver
+	c.receiver = nil
 	r.Closed(c, err)
 }

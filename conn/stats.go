@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -12,16 +13,26 @@ type Stats struct {
 	WireIn, WireOut     int64 // bytes of the frame stream, headers and control frames with them
 
 	Queued int           // bytes framed or posted that the socket has not taken yet
-	RTT    time.Duration // of the last Ping that was answered, ours or yours; 0 before
+	RTT    time.Duration // of the last Ping that was answered, ours or yours, in full microseconds; 0 before
 }
 
 // counters are Stats in the making. What is sent is counted under Conn.mu.
 type counters struct {
 	framesIn, bytesIn, wireIn    atomic.Int64
-	messagesIn                   atomic.Int64 // ended, delivered or dropped
 	framesOut, bytesOut, wireOut int64
-	rtt                          time.Duration
+	messagesIn                   atomic.Uint32 // ended, delivered or dropped, modulo 2^32
+	rtt                          microseconds
 }
+
+// microseconds are a time of up to 71 minutes, in one half of a word.
+type microseconds uint32
+
+// toMicroseconds rounds up: 0 is no time at all.
+func toMicroseconds(d time.Duration) microseconds {
+	return microseconds(min((d+time.Microsecond-1)/time.Microsecond, math.MaxUint32))
+}
+
+func (n microseconds) duration() time.Duration { return time.Duration(n) * time.Microsecond }
 
 // Stats returns the connection's counters.
 func (c *Conn) Stats() Stats {
@@ -35,6 +46,6 @@ func (c *Conn) Stats() Stats {
 		BytesOut:  c.stats.bytesOut,
 		WireOut:   c.stats.wireOut,
 		Queued:    c.wr.queued(),
-		RTT:       c.stats.rtt,
+		RTT:       c.stats.rtt.duration(),
 	}
 }

@@ -6,11 +6,23 @@ import (
 )
 
 // turn is a lock that can be waited for with a context, first come first served.
-// Its fields are guarded by the mutex that its user names.
+// It is guarded by the mutex that its user names.
 type turn struct {
-	line *line // nil: nobody waits
-	held bool
-	over bool // no turn is given any more
+	line *line // nil: free; noLine: held, and nobody waits; lineOver: no turn is given any more
+}
+
+var noLine, lineOver = new(line), new(line)
+
+// held reports whether somebody has the turn, or nobody gets it any more.
+func (t *turn) held() bool { return t.line != nil }
+
+// take takes the turn if it is free.
+func (t *turn) take() bool {
+	if t.line != nil {
+		return false
+	}
+	t.line = noLine
+	return true
 }
 
 // line is who waits for a turn, the first one first.
@@ -19,10 +31,10 @@ type line struct{ waiting []chan struct{} }
 // acquire takes the turn, waiting until done is closed. mu is held at the call
 // and at the return. It reports false if done ended the wait or the turn is over.
 func (t *turn) acquire(mu *sync.Mutex, done <-chan struct{}) bool {
-	if !t.held && !t.over {
-		t.held = true
-		return true
-	}
+	return t.take() || t.await(mu, done)
+}
+
+func (t *turn) await(mu *sync.Mutex, done <-chan struct{}) bool {
 	ch := t.enqueue()
 	if ch == nil {
 		return false
@@ -31,7 +43,7 @@ func (t *turn) acquire(mu *sync.Mutex, done <-chan struct{}) bool {
 	select {
 	case <-ch:
 		mu.Lock()
-		return !t.over
+		return t.line != lineOver
 	case <-done:
 		mu.Lock()
 		t.dequeue(ch)
@@ -42,25 +54,23 @@ func (t *turn) acquire(mu *sync.Mutex, done <-chan struct{}) bool {
 // enqueue stands in line for a held turn: the turn is ours, or over, when the
 // channel is closed. It returns nil if the turn is over.
 func (t *turn) enqueue() chan struct{} {
-	if t.over {
+	switch t.line {
+	case lineOver:
 		return nil
-	}
-	ch := make(chan struct{})
-	if t.line == nil {
+	case noLine:
 		t.line = new(line)
 	}
+	ch := make(chan struct{})
 	t.line.waiting = append(t.line.waiting, ch)
 	return ch
 }
 
 // dequeue leaves the line, and passes the turn on if it came meanwhile.
 func (t *turn) dequeue(ch chan struct{}) {
-	if l := t.line; l != nil {
-		if i := slices.Index(l.waiting, ch); i >= 0 {
-			l.waiting = slices.Delete(l.waiting, i, i+1)
-			t.leave()
-			return
-		}
+	if i := slices.Index(t.line.waiting, ch); i >= 0 {
+		t.line.waiting = slices.Delete(t.line.waiting, i, i+1)
+		t.leave()
+		return
 	}
 	t.release()
 }
@@ -68,29 +78,29 @@ func (t *turn) dequeue(ch chan struct{}) {
 // leave drops a line in which nobody is left.
 func (t *turn) leave() {
 	if len(t.line.waiting) == 0 {
-		t.line = nil
+		t.line = noLine
 	}
 }
 
 // release gives the turn to the first in line.
 func (t *turn) release() {
-	if t.line == nil {
-		t.held = false
-		return
+	switch t.line {
+	case lineOver:
+	case noLine:
+		t.line = nil
+	default:
+		close(t.line.waiting[0])
+		t.line.waiting = t.line.waiting[1:]
+		t.leave()
 	}
-	close(t.line.waiting[0])
-	t.line.waiting = t.line.waiting[1:]
-	t.leave()
 }
 
 // end wakes everybody in line; nobody gets the turn any more.
 func (t *turn) end() {
-	t.over = true
-	if t.line == nil {
-		return
+	if t.line != nil {
+		for _, ch := range t.line.waiting {
+			close(ch)
+		}
 	}
-	for _, ch := range t.line.waiting {
-		close(ch)
-	}
-	t.line = nil
+	t.line = lineOver
 }

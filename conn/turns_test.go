@@ -370,7 +370,7 @@ func TestTurnThatComesTooLateGoesOn(t *testing.T) {
 			mw := w.(*messageWriter)
 			c.commit(&body{op: mw.op}, true)
 			c.endMessage()
-			if !c.wr.message.held {
+			if !c.wr.message.held() {
 				t.Fatal("the turn did not go to the one in line")
 			}
 			c.postLater(outgoing{op: frame.Text, p: []byte("posted")}, 6)

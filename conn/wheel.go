@@ -7,31 +7,59 @@ import (
 )
 
 // Wheel is the timer of many connections: one runtime timer for a whole Group
-// instead of one for each. The zero value is ready. It has no goroutine, and no
-// timer while it is empty. Safe for concurrent use.
+// instead of one for each. It is the list of them too. The zero value is ready. It has
+// no goroutine, and no timer while nobody in it needs one. Safe for concurrent use.
 type Wheel struct {
 	mu    sync.Mutex
-	timer *time.Timer       // of the next turn, or of the one that runs; nil while empty
-	slots [wheelSlots]*Conn // lists
-	now   int               // the slot that was looked at last
-	n     int               // connections
+	timer *time.Timer           // of the next turn, or of the one that runs; nil while n is 0
+	slots [wheelSlots + 1]*Conn // lists; the last one is of those who want no ticks
+	now   int                   // the slot that was looked at last
+	n     int                   // connections that want ticks
+	ticks tickedBy              // of those
 }
 
-// add calls c.tick every c.tickPeriod, a multiple of wheelTick, until remove.
+// Conns returns the connections that were made with w as [Setup.Wheel] and have not
+// ended, in no particular order.
+func (w *Wheel) Conns() []*Conn {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []*Conn
+	for _, c := range w.slots {
+		for ; c != nil; c = c.keep.next {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// add makes c one of w and, unless it has ticks of its own or wants none, calls c.tick
+// every c.tickPeriod, a multiple of wheelTick, until remove.
 func (w *Wheel) add(c *Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if c.keep.by == nil {
+		w.ticks.wheel = w
+		c.keep.by = &w.ticks
+	}
 	w.insert(c)
+	if !c.onWheel() {
+		return
+	}
 	if w.n++; w.timer == nil {
 		w.arm()
 	}
 }
 
+// onWheel reports whether the ticks of c are a wheel's.
+func (c *Conn) onWheel() bool { return c.keep.slot < wheelSlots }
+
 func (w *Wheel) remove(c *Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.unlink(c)
-	c.keep.gone = true
+	if !c.onWheel() {
+		return
+	}
 	if w.n--; w.n == 0 {
 		w.timer.Stop()
 		w.timer = nil
@@ -59,16 +87,11 @@ func (w *Wheel) turn(own **time.Timer) {
 	if w.timer != *own {
 		return // all that were due are gone
 	}
-	for _, c := range due {
-		if !c.keep.gone {
-			w.insert(c)
-		}
-	}
 	w.arm()
 }
 
-// due takes those out of the next slot whose time has come, if own is the wheel's
-// timer.
+// due is those in the next slot whose time has come, if own is the wheel's timer. They
+// are in the slot of their next tick then.
 func (w *Wheel) due(own **time.Timer) (due []*Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -81,6 +104,7 @@ func (w *Wheel) due(own **time.Timer) (due []*Conn) {
 		next := k.next
 		if k.rounds == 0 {
 			w.unlink(c)
+			w.insert(c)
 			due = append(due, c)
 		} else {
 			k.rounds--
@@ -92,8 +116,11 @@ func (w *Wheel) due(own **time.Timer) (due []*Conn) {
 
 func (w *Wheel) insert(c *Conn) {
 	k, ticks := &c.keep, int64(c.tickPeriod()/wheelTick)
-	k.slot = uint8((int64(w.now) + ticks) % wheelSlots)
-	k.rounds = uint32(min((ticks-1)/wheelSlots, math.MaxUint32))
+	k.slot, k.rounds = wheelSlots, 0
+	if ticks > 0 && k.by.own == nil {
+		k.slot = uint8((int64(w.now) + ticks) % wheelSlots)
+		k.rounds = uint32(min((ticks-1)/wheelSlots, math.MaxUint32))
+	}
 	k.prev, k.next = nil, w.slots[k.slot]
 	if k.next != nil {
 		k.next.keep.prev = c

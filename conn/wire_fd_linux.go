@@ -26,8 +26,16 @@ type fdWire struct {
 	parked atomic.Pointer[parked]
 	served atomic.Pointer[Conn] // that has a Receiver; nil: none
 
-	local  unique.Handle[netip.AddrPort]
-	remote netip.AddrPort
+	near   unique.Handle[nearAddr]
+	remote [16]byte
+	port   uint16 // of remote
+	is4    bool   // remote is IPv4
+}
+
+// nearAddr is what many connections have in common.
+type nearAddr struct {
+	local netip.AddrPort
+	zone  string // of the remote address
 }
 
 // fdClosed in fdWire.users says that fd is to be closed by the last of its users.
@@ -63,7 +71,8 @@ func takeOver(nc *net.TCPConn, raw syscall.RawConn) wire {
 	if fd < 0 {
 		return nil
 	}
-	w := &fdWire{fd: int32(fd), local: unique.Make(local.AddrPort()), remote: remote.AddrPort()}
+	w := &fdWire{fd: int32(fd)}
+	w.setAddrs(local.AddrPort(), remote.AddrPort())
 	w.flags.Store(fdEdge)
 	if !pollerOf(fd).join(w) {
 		syscall.Close(fd)
@@ -73,9 +82,22 @@ func takeOver(nc *net.TCPConn, raw syscall.RawConn) wire {
 	return w
 }
 
-func (w *fdWire) netConn() net.Conn    { return nil }
-func (w *fdWire) localAddr() net.Addr  { return net.TCPAddrFromAddrPort(w.local.Value()) }
-func (w *fdWire) remoteAddr() net.Addr { return net.TCPAddrFromAddrPort(w.remote) }
+func (w *fdWire) setAddrs(local, remote netip.AddrPort) {
+	from := remote.Addr()
+	w.near = unique.Make(nearAddr{local: local, zone: from.Zone()})
+	w.remote, w.port, w.is4 = from.As16(), remote.Port(), from.Is4()
+}
+
+func (w *fdWire) netConn() net.Conn   { return nil }
+func (w *fdWire) localAddr() net.Addr { return net.TCPAddrFromAddrPort(w.near.Value().local) }
+
+func (w *fdWire) remoteAddr() net.Addr {
+	from := netip.AddrFrom16(w.remote)
+	if w.is4 {
+		from = from.Unmap()
+	}
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(from.WithZone(w.near.Value().zone), w.port))
+}
 
 // enter begins a use of fd, unless that is closed.
 func (w *fdWire) enter() bool {

@@ -33,9 +33,10 @@ type writer struct {
 	deflate *deflater // nil: no compression was agreed on
 	message turn      // guarded by Conn.mu
 
-	out    *buffer // nil if empty
-	flight int     // bytes that the holder of the write turn has not sent yet, at most
-	rare   *rare   // nil if there is nothing in it
+	out      *buffer // nil if empty
+	flight   uint32  // bytes that the holder of the write turn has not sent yet, at most; the highest value stands for more
+	lastPing uint32  // number of the last Ping of ours
+	rare     *rare   // nil if there is nothing in it
 }
 
 // outgoing is a message of a caller's, judged.
@@ -130,7 +131,7 @@ func (c *Conn) sendByTurn(ctx context.Context, m *outgoing) (committed bool, err
 // room, no mask and no compression. mu is held.
 func (c *Conn) commitsNow(ctx context.Context, m *outgoing) bool {
 	w := &c.wr
-	return !w.message.held && w.deflate == nil && m.prepared == nil && len(m.p) <= copyMax &&
+	return !w.message.held() && w.deflate == nil && m.prepared == nil && len(m.p) <= copyMax &&
 		w.committed() < highWater && c.writeErr() == nil && ctx.Err() == nil && w.send.Whole(m.op)
 }
 
@@ -155,7 +156,7 @@ func (c *Conn) beginMessage(ctx context.Context) error {
 		return canceled("write", err)
 	}
 	if !c.wr.message.acquire(&c.mu, ctx.Done()) {
-		if !c.wr.message.held {
+		if !c.wr.message.held() {
 			c.commitLater(c.wr.deflate) // the turn came too late, and nobody takes it on
 		}
 		return c.unwritten(ctx)
@@ -237,9 +238,9 @@ func (c *Conn) awaitChange(ctx context.Context) bool {
 // committed is how many bytes are framed and not sent.
 func (w *writer) committed() int {
 	if w.out == nil {
-		return w.flight
+		return int(w.flight)
 	}
-	return w.flight + len(w.out.b)
+	return int(w.flight) + len(w.out.b)
 }
 
 // queued is committed and what is posted and not committed yet.

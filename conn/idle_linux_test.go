@@ -1,0 +1,61 @@
+package conn
+
+import (
+	"net"
+	"net/netip"
+	"testing"
+	"unsafe"
+)
+
+// What a served connection holds is its Conn and this.
+func TestTakenOverSocketIsSmall(t *testing.T) {
+	if got := unsafe.Sizeof(fdWire{}); got > 64 {
+		t.Errorf("fdWire takes %d bytes, want 64 at most", got)
+	}
+}
+
+// The addresses of a socket that was taken over are what those of the net.Conn were.
+func TestTakenOverSocketKeepsItsAddresses(t *testing.T) {
+	for _, on := range []string{"127.0.0.1:0", "[::1]:0"} {
+		l, err := net.Listen("tcp", on)
+		if err != nil {
+			t.Logf("%s: %v", on, err) // no IPv6 here
+			continue
+		}
+		defer l.Close()
+		d, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		nc, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		local, remote := nc.LocalAddr().String(), nc.RemoteAddr().String()
+		c := New(nc, Setup{Role: Server}, quiet())
+		if c.NetConn() != nil {
+			t.Fatal("the socket was not taken over")
+		}
+		for _, when := range []string{"open", "closed"} {
+			if c.LocalAddr().String() != local || c.RemoteAddr().String() != remote {
+				t.Errorf("%s: addresses are %v and %v, want %s and %s", when, c.LocalAddr(), c.RemoteAddr(), local, remote)
+			}
+			c.CloseNow()
+		}
+	}
+}
+
+func TestTakenOverSocketKeepsTheFormOfItsPeersAddress(t *testing.T) {
+	for _, s := range []string{"192.0.2.1:80", "[::ffff:192.0.2.1]:80", "[2001:db8::1]:65535", "[fe80::1%eth0]:1", "[::]:0"} {
+		want := netip.MustParseAddrPort(s)
+		var w fdWire
+		w.setAddrs(netip.MustParseAddrPort("192.0.2.2:443"), want)
+		if got := w.remoteAddr().(*net.TCPAddr).AddrPort(); got != want {
+			t.Errorf("remote address is %v, want %v", got, want)
+		}
+		if got := w.localAddr().String(); got != "192.0.2.2:443" {
+			t.Errorf("local address is %v", got)
+		}
+	}
+}
