@@ -42,17 +42,18 @@ type Group struct {
 	// again in the same moment. Default: at once.
 	ShutdownSpread time.Duration
 
-	timers conn.Wheel
+	wheel conn.Wheel // has the list of the connections and their timers
 
 	mu       sync.Mutex
-	conns    map[*conn.Conn]netip.Addr // with the address that counts, invalid if none does
-	perIP    map[netip.Addr]int        // places taken from an address; only with LimitPerIP
-	takeover int64                     // memory reserved in all places, in bytes
-	pending  int                       // places given and not yet taken by a connection
-	serving  int                       // serve functions of Handler that have not returned
-	closing  bool                      // Shutdown was called: nobody comes in any more
-	forced   bool                      // and its context has ended
-	emptyNow chan struct{}             // closed when closing and nothing is left; nil until Shutdown
+	left     endHook            // the one of all places that hold nothing else; nil: not made yet
+	conns    int                // connections whose end has not been told
+	perIP    map[netip.Addr]int // places taken from an address; only with LimitPerIP
+	takeover int64              // memory reserved in all places, in bytes
+	pending  int                // places given and not yet taken by a connection
+	serving  int                // serve functions of Handler that have not returned
+	closing  bool               // Shutdown was called: nobody comes in any more
+	forced   bool               // and its context has ended
+	emptyNow chan struct{}      // closed when closing and nothing is left; nil until Shutdown
 }
 
 // takeoverLimit is TakeoverMemory with its default filled in; negative means none.
@@ -67,27 +68,17 @@ func (g *Group) takeoverLimit() int64 {
 func (g *Group) Len() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.conns)
+	return g.conns
 }
 
 // All returns the connections that are members when the iteration begins, in no particular order; some may have ended
 // when their turn comes. The loop's body holds no lock and may do anything.
 func (g *Group) All() iter.Seq[*conn.Conn] {
 	return func(yield func(*conn.Conn) bool) {
-		for _, c := range g.members() {
+		for _, c := range g.wheel.Conns() {
 			if !yield(c) {
 				return
 			}
 		}
 	}
-}
-
-func (g *Group) members() []*conn.Conn {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	list := make([]*conn.Conn, 0, len(g.conns))
-	for c := range g.conns {
-		list = append(list, c)
-	}
-	return list
 }

@@ -53,14 +53,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// WithoutCancel: the request's context ends when ServeHTTP returns.
-	ctx := &life{values: context.WithoutCancel(r.Context())}
+	ctx := &life{values: context.WithoutCancel(r.Context()), tail: new(tail)}
 	h.options.Group.begin()
-	c, err := p.hijack(w, ctx.end)
+	c, err := p.hijack(w, ctx.tail)
 	if err != nil {
 		h.options.Group.done()
 		return
 	}
-	ctx.conn = c // end may have run; nobody else knows ctx yet
+	ctx.conn = c
 	returned := r.Context()
 	r = r.WithContext(ctx)
 	r.Body = http.NoBody

@@ -15,9 +15,9 @@ func inLife(t *testing.T, f func(t *testing.T, ctx context.Context, end func()))
 	synctest.Test(t, func(t *testing.T) {
 		type key struct{}
 		values := context.WithoutCancel(context.WithValue(context.Background(), key{}, "value"))
-		l := &life{values: values}
+		l := &life{values: values, tail: new(tail)}
 		// In the bubble, as its done channel is.
-		l.conn = conn.New(&written{}, conn.Setup{Role: conn.Server, OnEnd: l.end}, nil)
+		l.conn = conn.New(&written{}, conn.Setup{Role: conn.Server, OnEnd: l.tail.end}, nil)
 		if got := l.Value(key{}); got != "value" {
 			t.Errorf("value before the end is %v", got)
 		}
@@ -52,7 +52,7 @@ func TestContextsMadeOfALife(t *testing.T) {
 		timed, cancelTimed := context.WithTimeout(ctx, time.Hour)
 		cancelLeft() // takes its place in the list back
 		cancelLeft()
-		if n := len(ctx.(*life).after); n != 1 {
+		if n := len(ctx.(*life).tail.after); n != 1 {
 			t.Errorf("%d wait for the end, want 1", n)
 		}
 		end()

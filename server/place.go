@@ -31,7 +31,7 @@ func (g *Group) admit(client *opening) (place, error) {
 	switch {
 	case g.closing:
 		return place{}, full(http.StatusServiceUnavailable, "RFC 9110, section 15.6.4", "server is shutting down")
-	case g.Limit > 0 && len(g.conns)+g.pending >= g.Limit:
+	case g.Limit > 0 && g.conns+g.pending >= g.Limit:
 		return place{}, full(http.StatusServiceUnavailable, "RFC 6455, section 10.4", "server has no room left")
 	case p.ip.IsValid() && g.perIP[p.ip] >= g.LimitPerIP:
 		return place{}, full(http.StatusTooManyRequests, "RFC 6455, section 10.4", "client has too many connections")
@@ -72,7 +72,7 @@ func (p place) wheel() *conn.Wheel {
 	if p.g == nil {
 		return nil
 	}
-	return &p.g.timers
+	return &p.g.wheel
 }
 
 // reserve sets memory aside for what a connection keeps from message to message, in bytes, if the group has as much
@@ -102,17 +102,37 @@ func (p place) giveUp() {
 	p.vacate()
 }
 
-// onEnd is the hook of the connection that takes p; nil if there is nothing to do.
-func (p place) onEnd(then endHook) endHook {
-	if p.g == nil {
-		return then
+// onEnd is the hook of the connection that takes p; nil if there is nothing to do. t may be nil. Where many connections
+// wait it is one for all of them, or the tail alone.
+func (p place) onEnd(t *tail) endHook {
+	switch {
+	case t == nil && p.g == nil:
+		return nil
+	case t == nil && p.isPlain():
+		return p.g.leftHook()
+	case t == nil:
+		return func(*conn.Conn, error) { p.leave() }
+	case p.isPlain():
+		t.group = p.g
+		return t.end
 	}
 	return func(c *conn.Conn, err error) {
-		p.leave(c)
-		if then != nil {
-			then(c, err)
-		}
+		p.leave()
+		t.end(c, err)
 	}
+}
+
+// isPlain reports whether p holds nothing but room for one connection.
+func (p place) isPlain() bool { return !p.ip.IsValid() && p.memory == 0 }
+
+// leftHook is the hook of a connection in a plain place, the same for all.
+func (g *Group) leftHook() endHook {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.left == nil {
+		g.left = func(*conn.Conn, error) { place{g: g}.leave() }
+	}
+	return g.left
 }
 
 // join makes the connection and its member in one step, so that it cannot end in between.
@@ -134,20 +154,20 @@ func (p place) add(nc net.Conn, s *conn.Setup, o *conn.Options) (c *conn.Conn, c
 	g := p.g
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.conns == nil {
-		g.conns = make(map[*conn.Conn]netip.Addr)
-	}
 	c = conn.New(nc, *s, o)
-	g.conns[c] = p.ip
+	g.conns++
 	g.pending--
 	return c, g.closing, g.forced
 }
 
 // leave takes an ended connection out.
-func (p place) leave(c *conn.Conn) {
+func (p place) leave() {
+	if p.g == nil {
+		return
+	}
 	p.g.mu.Lock()
 	defer p.g.mu.Unlock()
-	delete(p.g.conns, c)
+	p.g.conns--
 	p.vacate()
 }
 
@@ -178,7 +198,7 @@ func (g *Group) countServe(n int) {
 
 // checkEmpty tells Shutdown that nothing is left. It is called with the lock held.
 func (g *Group) checkEmpty() {
-	if g.emptyNow == nil || len(g.conns)+g.pending+g.serving > 0 {
+	if g.emptyNow == nil || g.conns+g.pending+g.serving > 0 {
 		return
 	}
 	select {

@@ -53,7 +53,7 @@ func (g *Group) close() (empty <-chan struct{}, first bool) {
 
 // sayGoodbye sends the Close frames, spread over ShutdownSpread. It returns early if ctx or the group ends.
 func (g *Group) sayGoodbye(ctx context.Context, empty <-chan struct{}) {
-	members := g.members()
+	members := g.wheel.Conns()
 	start := time.Now()
 	for i, c := range members {
 		// The i-th of n waits for i/n of the window. In floating point, as nanoseconds times connections overflow.

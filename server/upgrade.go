@@ -63,7 +63,7 @@ func fromHTTP(r *http.Request) handshake.Request {
 type endHook func(c *conn.Conn, err error)
 
 // hijack takes the socket from net/http, writes the 101 and makes the connection.
-func (p *opening) hijack(w http.ResponseWriter, onEnd endHook) (*conn.Conn, error) {
+func (p *opening) hijack(w http.ResponseWriter, t *tail) (*conn.Conn, error) {
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		p.place.giveUp()
@@ -83,11 +83,11 @@ func (p *opening) hijack(w http.ResponseWriter, onEnd endHook) (*conn.Conn, erro
 	if rw != nil {
 		behind, _ = rw.Reader.Peek(rw.Reader.Buffered())
 	}
-	return p.open(behind, onEnd)
+	return p.open(behind, t)
 }
 
 // open writes the 101 to nc and makes the connection. It owns nc and the place.
-func (p *opening) open(behind []byte, onEnd endHook) (*conn.Conn, error) {
+func (p *opening) open(behind []byte, t *tail) (*conn.Conn, error) {
 	if _, err := p.nc.Write(p.head); err != nil {
 		p.place.giveUp()
 		p.nc.Close()
@@ -99,7 +99,7 @@ func (p *opening) open(behind []byte, onEnd endHook) (*conn.Conn, error) {
 		Subprotocol: p.protocol,
 		Deflate:     p.deflate,
 		Buffered:    behind,
-		OnEnd:       p.place.onEnd(onEnd),
+		OnEnd:       p.place.onEnd(t),
 		Wheel:       p.place.wheel(),
 	}
 	return p.place.join(p.nc, &setup, p.options.Conn), nil
