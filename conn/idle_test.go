@@ -20,7 +20,7 @@ func TestIdleConnectionIsSmall(t *testing.T) {
 		got, most uintptr
 	}{
 		{"Conn", unsafe.Sizeof(Conn{}), 320},
-		{"reader", unsafe.Sizeof(reader{}), 176},
+		{"reader", unsafe.Sizeof(reader{}), 128},
 		{"rare", unsafe.Sizeof(rare{}), 112},
 		{"watches", unsafe.Sizeof(watches{}), 144},
 		{"endState", unsafe.Sizeof(endState{}), 48},

@@ -50,16 +50,11 @@ func (c *Conn) pullStopped(ctx context.Context, err error) error {
 	return c.fail(cause("read", err, c.inside()))
 }
 
-// await waits for the first byte of a frame, if none has come: it is what a
-// connection does for most of its life, so it stays clear of the frames of all that
-// a header needs. A goroutine that waits deeper in the stack has a larger one.
-func (c *Conn) await(ctx context.Context) error {
-	if c.rd.buf != nil || c.rd.in.InFrame() {
-		return nil
-	}
-	_, err := c.pull(ctx, nil)
-	return err
-}
+// starved reports whether nothing has come of the next frame. Whoever finds that pulls
+// at once: it is what a connection waits for most of its life, so that wait stays clear
+// of the frames of all that a header needs. A goroutine that waits deeper in the stack
+// has a larger one.
+func (rd *reader) starved() bool { return rd.buf == nil && !rd.in.InFrame() }
 
 // pullNow is pull for a Receiver: it does not wait.
 func (c *Conn) pullNow(p []byte) (int, error) {

@@ -42,7 +42,7 @@ type reader struct {
 	kept   []byte         // of the open message: bytes that a canceled read left
 	size   int64          // of the open message: bytes so far, inflated
 	stream *messageReader // the Reader that the open message belongs to
-	served message        // of a Receiver's, as far as it has come
+	served *message       // of a Receiver's, as far as it has come; nil: nothing
 }
 
 // What a read waits for, in Conn.waiting.
@@ -99,8 +99,10 @@ func (c *Conn) collect(ctx context.Context, m *message) (MessageType, error) {
 	if err := c.skip(ctx); err != nil {
 		return 0, err
 	}
-	if err := c.await(ctx); err != nil {
-		return 0, err
+	if rd.starved() {
+		if _, err := c.pull(ctx, nil); err != nil {
+			return 0, err
+		}
 	}
 	if t, ok := c.collectWhole(m); ok {
 		return t, nil
@@ -256,8 +258,10 @@ func (c *Conn) take(ctx context.Context, room []byte) (int, error) {
 // advance brings the stream to the payload of a data frame.
 func (c *Conn) advance(ctx context.Context) error {
 	for !c.atData() {
-		if err := c.await(ctx); err != nil {
-			return err
+		if c.rd.starved() {
+			if _, err := c.pull(ctx, nil); err != nil {
+				return err
+			}
 		}
 		if err := c.step(ctx); err != nil {
 			return err

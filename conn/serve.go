@@ -159,9 +159,9 @@ func (c *Conn) serveNext(m *message, mayWait bool) (MessageType, error) {
 		return 0, errTakenOver
 	}
 	rd := c.rd
-	if rd.served.b != nil {
+	if rd.served != nil {
 		m.free()
-		*m, rd.served = rd.served, message{}
+		*m, rd.served = *rd.served, nil
 	}
 	c.waiting.Store(notWaiting)
 	rd.now = m.stays
@@ -170,7 +170,8 @@ func (c *Conn) serveNext(m *message, mayWait bool) (MessageType, error) {
 	if err == errNothingYet {
 		c.waitingNow()
 		if rd.in.InMessage() {
-			rd.served = *m
+			rd.served = new(message)
+			*rd.served = *m
 		} else {
 			m.free()
 		}

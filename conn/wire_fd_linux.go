@@ -54,7 +54,7 @@ type parked struct {
 
 	mu       sync.Mutex
 	writer   chan struct{} // with room for one token; nil while nobody waits
-	deadline time.Time     // of the writer
+	deadline *time.Time    // of the writer; nil: none
 }
 
 // takeOver makes a wire of the socket of nc and closes nc, which has no part in it
@@ -306,11 +306,11 @@ func (p *parked) awaitRoom(tries int) error {
 	switch {
 	case tries == 0:
 		return nil
-	case deadline.IsZero():
+	case deadline == nil:
 		<-writer
 		return nil
 	}
-	timer := time.NewTimer(time.Until(deadline))
+	timer := time.NewTimer(time.Until(*deadline))
 	defer timer.Stop()
 	select {
 	case <-writer: // also when the deadline has moved
@@ -323,7 +323,7 @@ func (p *parked) awaitRoom(tries int) error {
 func (p *parked) late() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.deadline.IsZero() && !time.Now().Before(p.deadline) {
+	if p.deadline != nil && !time.Now().Before(*p.deadline) {
 		return os.ErrDeadlineExceeded
 	}
 	return nil
@@ -360,7 +360,11 @@ func (w *fdWire) setWriteDeadline(t time.Time) {
 	}
 	p := w.park()
 	p.mu.Lock()
-	p.deadline = t
+	p.deadline = nil
+	if !t.IsZero() {
+		due := t // alone on the heap
+		p.deadline = &due
+	}
 	leaveToken(p.writer)
 	p.mu.Unlock()
 }
