@@ -136,14 +136,14 @@ func (c *Conn) queueClose(code CloseCode, payload []byte) {
 
 // armClose bounds the ending by the close timeout. mu is held.
 func (c *Conn) armClose() {
-	if e := c.begunEnd(); e.timer == nil && !c.over {
+	if e := c.needSeldom(); e.timer == nil && !c.over {
 		e.timer = time.AfterFunc(c.opt.closeTimeout(), func() { c.cut(errNoClose) })
 	}
 }
 
 // remember keeps the first failure. mu is held.
 func (c *Conn) remember(e *CloseError) {
-	if end := c.begunEnd(); end.first == nil {
+	if end := c.needSeldom(); end.first == nil {
 		end.first = e
 	}
 }
@@ -213,7 +213,7 @@ func (c *Conn) closeReceived(p []byte) error {
 	first := answers || c.sent == 0
 	e := &CloseError{Code: code, Sent: c.sent, Reason: reason, Remote: first}
 	if c.closing == protocol.Both {
-		c.begunEnd().received = e
+		c.needSeldom().received = e
 	}
 	return c.endReading(e, step.Do)
 }
@@ -223,7 +223,7 @@ func (c *Conn) closeReceived(p []byte) error {
 // mu is held, and released.
 func (c *Conn) endReading(e *CloseError, do protocol.Action) error {
 	c.remember(e)
-	c.readErr.CompareAndSwap(nil, e)
+	c.needSeldom().readErr.CompareAndSwap(nil, e)
 	c.endWriting(e)
 	if do != 0 {
 		c.armClose()
@@ -233,7 +233,7 @@ func (c *Conn) endReading(e *CloseError, do protocol.Action) error {
 		go c.finish(do)
 	}
 	c.wakeServe()
-	return c.readErr.Load()
+	return c.readErr()
 }
 
 // takeOver makes Close the reader: it interrupts a read that waits and discards up
@@ -257,7 +257,7 @@ func (c *Conn) takeOver() {
 func (c *Conn) discardToClose() {
 	c.acquireRead(nil)
 	c.rd.closer = true
-	if c.readErr.Load() == nil {
+	if c.readErr() == nil {
 		c.discard(context.Background()) // ends with the peer's Close, or any other end
 	}
 	c.releaseRead()
@@ -331,7 +331,7 @@ func (c *Conn) cut(err error) {
 	// not make one of theirs.
 	if !c.over {
 		c.remember(e)
-		c.readErr.CompareAndSwap(nil, c.end.first)
+		c.needSeldom().readErr.CompareAndSwap(nil, c.needSeldom().first)
 		c.endWriting(e)
 	}
 	c.mu.Unlock()
@@ -351,7 +351,7 @@ func (c *Conn) ended() {
 	c.over = true
 	c.wr.broken = true
 	c.wr.wakeIdle()
-	if timer := c.begunEnd().timer; timer != nil {
+	if timer := c.needSeldom().timer; timer != nil {
 		timer.Stop()
 	}
 	err := c.err()

@@ -226,7 +226,7 @@ func TestClosingIsBoundedInTime(t *testing.T) {
 					if read != nil {
 						reading = later(func() error {
 							for {
-								if err := read(c); err != nil || c.readErr.Load() != nil {
+								if err := read(c); err != nil || c.readErr() != nil {
 									return err
 								}
 							}

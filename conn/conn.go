@@ -74,19 +74,15 @@ type Conn struct {
 	over    bool      // the socket is closed
 	sent    CloseCode // of our Close, 0 before it
 	serving serving
-	end     *endState // nil: nothing has ended yet
 
 	keep keepalive
 
 	receiver Receiver // of a served connection; guarded by serving
 
 	// Read by anybody.
-	done       atomic.Pointer[chan struct{}] // is closed when over is set; nil: nobody asked for it yet
-	watches    atomic.Pointer[watches]       // that interrupt calls; nil: none was needed yet
-	readErr    atomic.Pointer[CloseError]    // ends every read, once set
-	discarding atomic.Bool                   // Close has taken reading over
-	waiting    atomic.Uint32                 // what a read waits for: notWaiting, betweenMessages, insideMessage
-	readLimit  atomic.Int64
+	seldom     atomic.Pointer[seldom] // nil: none of it was needed yet
+	discarding atomic.Bool            // Close has taken reading over
+	waiting    atomic.Uint32          // what a read waits for: notWaiting, betweenMessages, insideMessage
 	stats      counters
 }
 
@@ -100,7 +96,6 @@ func New(nc net.Conn, s Setup, o *Options) *Conn {
 	}
 	c.timed = nc.SetDeadline(time.Time{}) == nil
 	c.wire = newWire(nc, c.opt.KeepNetConn)
-	c.readLimit.Store(c.opt.readLimit())
 
 	if s.Subprotocol != "" || s.Deflate != nil {
 		c.agreed = &agreement{subprotocol: s.Subprotocol}
@@ -124,12 +119,13 @@ func (c *Conn) Done() <-chan struct{} { return c.madeDone() }
 // madeDone makes done, if nobody has done it before. It takes no lock: a context that
 // is asked under one may ask for Done.
 func (c *Conn) madeDone() chan struct{} {
-	if done := c.done.Load(); done != nil {
+	s := c.needSeldom()
+	if done := s.done.Load(); done != nil {
 		return *done
 	}
 	done := make(chan struct{})
-	c.done.CompareAndSwap(nil, &done)
-	return *c.done.Load()
+	s.done.CompareAndSwap(nil, &done)
+	return *s.done.Load()
 }
 
 // Err is nil while the connection goes on. Then it is the Close received if one
@@ -141,7 +137,7 @@ func (c *Conn) Err() error {
 }
 
 func (c *Conn) err() error {
-	switch e := c.end; {
+	switch e := c.seldom.Load(); {
 	case e == nil:
 	case e.received != nil:
 		return e.received
@@ -183,4 +179,19 @@ func (c *Conn) NetConn() net.Conn { return c.wire.netConn() }
 
 // SetReadLimit changes Options.ReadLimit from the next frame on: n bytes, 0 the
 // default, negative none.
-func (c *Conn) SetReadLimit(n int64) { c.readLimit.Store(orDefault(n, defaultReadLimit)) }
+func (c *Conn) SetReadLimit(n int64) {
+	if n = orDefault(n, defaultReadLimit); n == 0 {
+		n = -1
+	}
+	c.needSeldom().limit.Store(n)
+}
+
+// readLimit is the limit now; 0 or less means none.
+func (c *Conn) readLimit() int64 {
+	if s := c.seldom.Load(); s != nil {
+		if n := s.limit.Load(); n != 0 {
+			return n
+		}
+	}
+	return c.opt.readLimit()
+}

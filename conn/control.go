@@ -63,7 +63,7 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 }
 
 func (c *Conn) sendPing(ctx context.Context) (rtt chan time.Duration, number uint32, err error) {
-	if err := c.readErr.Load(); err != nil {
+	if err := c.readErr(); err != nil {
 		return nil, 0, err
 	}
 	c.mu.Lock()
@@ -186,7 +186,7 @@ func (c *Conn) leaveLine(inLine chan struct{}) {
 // readToPong reads until the Pong has come or data has. The read turn is held.
 func (c *Conn) readToPong(ctx context.Context, rtt chan time.Duration) error {
 	for len(rtt) == 0 && !c.atData() {
-		if err := c.readErr.Load(); err != nil {
+		if err := c.readErr(); err != nil {
 			return err
 		}
 		if err := c.step(ctx); err != nil {
@@ -206,7 +206,7 @@ func (c *Conn) awaitOthers(ctx context.Context, rtt chan time.Duration) (time.Du
 	case <-ctx.Done():
 		return 0, canceled("ping", ctx.Err())
 	case <-c.Done():
-		return 0, c.readErr.Load()
+		return 0, c.readErr()
 	case <-patience.C:
 		return 0, errPingLate
 	}

@@ -163,7 +163,7 @@ func TestNoGoroutineOutlivesItsConnection(t *testing.T) {
 						t.Fatalf("%d goroutines, want %d as before", runtime.NumGoroutine(), before)
 					}
 				}
-				if c.end.timer != nil && c.end.timer.Stop() {
+				if c.needSeldom().timer != nil && c.needSeldom().timer.Stop() {
 					t.Error("the close timer still runs")
 				}
 				if c.keep.by.own.timer.Stop() {

@@ -31,7 +31,7 @@ type ending struct {
 
 // readUntilEnd reads everything.
 func readUntilEnd(c *Conn) {
-	for c.readErr.Load() == nil {
+	for c.readErr() == nil {
 		c.Discard(context.Background())
 	}
 }
@@ -428,7 +428,7 @@ func TestEveryFaultInEveryState(t *testing.T) {
 					if d := time.Since(start); d > defaultCloseTimeout {
 						t.Errorf("the end came after %v, want at most %v", d, defaultCloseTimeout)
 					}
-					if closeError(t, c.Err()); c.readErr.Load() == nil || c.Write(context.Background(), Text, nil) == nil {
+					if closeError(t, c.Err()); c.readErr() == nil || c.Write(context.Background(), Text, nil) == nil {
 						t.Error("a direction has no error, want both to have one")
 					}
 				})

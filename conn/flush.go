@@ -256,7 +256,7 @@ func (c *Conn) writeFailed(ctx context.Context, err error) error {
 // endWriting makes err the permanent error of writing, unless there is one, and
 // wakes everybody who waits to write. mu is held.
 func (c *Conn) endWriting(err error) {
-	if e := c.begunEnd(); e.write == nil {
+	if e := c.needSeldom(); e.write == nil {
 		e.write = err
 	}
 	w := &c.wr

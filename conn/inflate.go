@@ -137,7 +137,7 @@ func (c *Conn) inflateGathered(m *message, end bool) error {
 // inflate inflates p, the next piece of the open message, behind m. end says that
 // it is the last.
 func (c *Conn) inflate(m *message, p []byte, end bool) error {
-	f, limit := c.rd.inflate, c.readLimit.Load()
+	f, limit := c.rd.inflate, c.readLimit()
 	if m.lend && m.b == nil {
 		m.pooled = getBuffer(min(max(f.last, 4*len(p)), bigBuffer))
 		m.b = m.pooled.b

@@ -185,7 +185,7 @@ func TestPeersCloseInsideACompressedMessage(t *testing.T) {
 				c, p := newPackedPeer(t, role, deflating(15, true), quiet())
 				p.send(compressed(p.frame(!fin, frame.Text, payload[:cut])), p.frame(fin, frame.Close, closePayload(CloseGoingAway, "bye")))
 				got, err := way.begin(c)(t.Context(), 40_000)
-				switch e := c.readErr.Load(); {
+				switch e := c.readErr(); {
 				case e == nil || e.Code != CloseGoingAway || e.Sent != CloseGoingAway:
 					t.Errorf("%v, %s: %v, want 1001", role, way.name, err)
 				case len(got) >= 40_000:

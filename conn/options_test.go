@@ -75,8 +75,8 @@ func TestOptionsMayBeShared(t *testing.T) {
 	o := &Options{}
 	a, b := pair(t, o)
 	a.SetReadLimit(5)
-	if o.ReadLimit != 0 || b.readLimit.Load() != 1<<20 {
-		t.Errorf("options have limit %d and the other connection %d, want 0 and 1 MiB", o.ReadLimit, b.readLimit.Load())
+	if o.ReadLimit != 0 || b.readLimit() != 1<<20 {
+		t.Errorf("options have limit %d and the other connection %d, want 0 and 1 MiB", o.ReadLimit, b.readLimit())
 	}
 }
 

@@ -39,7 +39,7 @@ func (c *Conn) waitNoMore() {
 func (c *Conn) pullStopped(ctx context.Context, err error) error {
 	hit := c.readWatch().clear()
 	switch {
-	case c.discarding.Load() && !c.rd.closer && c.readErr.Load() == nil:
+	case c.discarding.Load() && !c.rd.closer && c.readErr() == nil:
 		return errTakenOver
 	case ctx.Err() != nil && (hit || isTimeout(err)):
 		return canceled("read", ctx.Err())

@@ -136,7 +136,7 @@ func (c *Conn) collectWhole(m *message) (MessageType, bool) {
 	rd := c.rd
 	b := rd.buffered()
 	start, end := rd.nextWhole(b)
-	if n := c.readLimit.Load(); end == 0 || n > 0 && int64(end-start) > n || len(rd.kept) > 0 {
+	if n := c.readLimit(); end == 0 || n > 0 && int64(end-start) > n || len(rd.kept) > 0 {
 		return 0, false
 	}
 	op := frame.Opcode(b[0] & 0x0f)
@@ -212,11 +212,11 @@ func (c *Conn) payload(ctx context.Context, m *message) error {
 	if c.rd.in.Compressed() {
 		return c.packedPayload(ctx, m)
 	}
-	if err := c.judgeSize(c.readLimit.Load()); err != nil {
+	if err := c.judgeSize(c.readLimit()); err != nil {
 		return err
 	}
 	for c.rd.in.Left() > 0 {
-		room := m.room(c.rd, c.readLimit.Load())
+		room := m.room(c.rd, c.readLimit())
 		n, err := c.take(ctx, room)
 		if err != nil {
 			return err
@@ -342,7 +342,7 @@ func (c *Conn) control(ctx context.Context) error {
 
 // lockRead takes the read turn for a call with ctx.
 func (c *Conn) lockRead(ctx context.Context) error {
-	if err := c.readErr.Load(); err != nil {
+	if err := c.readErr(); err != nil {
 		return err
 	}
 	if c.Serving() {
@@ -354,7 +354,7 @@ func (c *Conn) lockRead(ctx context.Context) error {
 	if !c.acquireRead(ctx.Done()) {
 		return canceled("read", ctx.Err())
 	}
-	if c.discarding.Load() || c.readErr.Load() != nil {
+	if c.discarding.Load() || c.readErr() != nil {
 		c.releaseRead()
 		return c.outcome(ctx)
 	}
@@ -379,12 +379,12 @@ func (c *Conn) releaseRead() {
 // outcome waits, within ctx, for what Close makes of the connection: a read that
 // was interrupted by it has nothing else to return.
 func (c *Conn) outcome(ctx context.Context) error {
-	if err := c.readErr.Load(); err != nil {
+	if err := c.readErr(); err != nil {
 		return err
 	}
 	select {
 	case <-c.Done():
-		return c.readErr.Load()
+		return c.readErr()
 	case <-ctx.Done():
 		return canceled("read", ctx.Err())
 	}

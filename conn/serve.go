@@ -143,7 +143,7 @@ func (c *Conn) serveOn(mayWait bool) {
 
 // serveNext collects the next message in m, going on with what has come of it before.
 func (c *Conn) serveNext(m *message, mayWait bool) (MessageType, error) {
-	if err := c.readErr.Load(); err != nil {
+	if err := c.readErr(); err != nil {
 		return 0, err
 	}
 	c.readMu.Lock()

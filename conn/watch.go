@@ -28,26 +28,27 @@ type watches struct{ read, write watch }
 
 // madeWatches makes the watches, if nobody has done it before.
 func (c *Conn) madeWatches() *watches {
-	if w := c.watches.Load(); w != nil {
+	if w := c.watches(); w != nil {
 		return w
 	}
 	w := new(watches)
 	w.read.init(c.wire.setReadDeadline)
 	w.write.init(c.wire.setWriteDeadline)
-	c.watches.CompareAndSwap(nil, w)
-	return c.watches.Load()
+	s := c.needSeldom()
+	s.watches.CompareAndSwap(nil, w)
+	return s.watches.Load()
 }
 
 // readWatch is nil if nothing of ours has ever interrupted anything.
 func (c *Conn) readWatch() *watch {
-	if w := c.watches.Load(); w != nil {
+	if w := c.watches(); w != nil {
 		return &w.read
 	}
 	return nil
 }
 
 func (c *Conn) writeWatch() *watch {
-	if w := c.watches.Load(); w != nil {
+	if w := c.watches(); w != nil {
 		return &w.write
 	}
 	return nil
