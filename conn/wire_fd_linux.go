@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"encoding/binary"
 	"io"
 	"net"
 	"net/netip"
@@ -9,7 +10,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-	"unique"
 )
 
 // fdWire is a TCP socket that was taken over from its net.Conn and is watched by a
@@ -26,17 +26,20 @@ type fdWire struct {
 	parked atomic.Pointer[parked]
 	served atomic.Pointer[Conn] // that has a Receiver; nil: none
 
-	near   unique.Handle[nearAddr]
-	remote [16]byte
-	port   uint16 // of remote
-	is4    bool   // remote is IPv4
+	addrs *addrs
+	from  uint32 // the peer's address, if it is IPv4
+	port  uint16 // and its port
 }
 
-// nearAddr is what many connections have in common.
-type nearAddr struct {
-	local netip.AddrPort
-	zone  string // of the remote address
+// addrs are the addresses of a socket as far as they do not fit its fdWire. Peers with
+// IPv4 have one in common.
+type addrs struct {
+	local *netip.AddrPort
+	from  netip.Addr // the peer's; invalid if it is IPv4
 }
+
+// lastAddrs is what the newest peer with IPv4 has: a server has few addresses of its own.
+var lastAddrs atomic.Pointer[addrs]
 
 // fdClosed in fdWire.users says that fd is to be closed by the last of its users.
 const fdClosed = 1 << 31
@@ -83,20 +86,32 @@ func takeOver(nc *net.TCPConn, raw syscall.RawConn) wire {
 }
 
 func (w *fdWire) setAddrs(local, remote netip.AddrPort) {
-	from := remote.Addr()
-	w.near = unique.Make(nearAddr{local: local, zone: from.Zone()})
-	w.remote, w.port, w.is4 = from.As16(), remote.Port(), from.Is4()
+	w.port = remote.Port()
+	last := lastAddrs.Load()
+	if last == nil || *last.local != local {
+		last = &addrs{local: &local}
+		lastAddrs.Store(last)
+	}
+	w.addrs = last
+	if from := remote.Addr(); from.Is4() {
+		b := from.As4()
+		w.from = binary.BigEndian.Uint32(b[:])
+	} else {
+		w.addrs = &addrs{local: last.local, from: from}
+	}
 }
 
 func (w *fdWire) netConn() net.Conn   { return nil }
-func (w *fdWire) localAddr() net.Addr { return net.TCPAddrFromAddrPort(w.near.Value().local) }
+func (w *fdWire) localAddr() net.Addr { return net.TCPAddrFromAddrPort(*w.addrs.local) }
 
 func (w *fdWire) remoteAddr() net.Addr {
-	from := netip.AddrFrom16(w.remote)
-	if w.is4 {
-		from = from.Unmap()
+	from := w.addrs.from
+	if !from.IsValid() {
+		var b [4]byte
+		binary.BigEndian.PutUint32(b[:], w.from)
+		from = netip.AddrFrom4(b)
 	}
-	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(from.WithZone(w.near.Value().zone), w.port))
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, w.port))
 }
 
 // enter begins a use of fd, unless that is closed.
