@@ -37,8 +37,10 @@ func (w *Wheel) Conns() []*Conn {
 func (w *Wheel) add(c *Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if c.keep.by == nil {
+	if w.ticks.wheel == nil {
 		w.ticks.wheel = w
+	}
+	if c.keep.by == nil {
 		c.keep.by = &w.ticks
 	}
 	w.insert(c)
