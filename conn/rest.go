@@ -37,6 +37,9 @@ func (c *Conn) needReader() {
 	}
 	rd.in = protocol.NewInbound(c.role, c.wr.deflate != nil, c.opt.maxFragments())
 	rd.setHabit(c.habit)
+	if !c.frugal {
+		c.wire.foresee()
+	}
 	c.rd = rd
 }
 

@@ -17,6 +17,8 @@ type wire interface {
 	// readPooled waits for bytes and puts them into a pooled buffer of that size, which
 	// is taken, where the system allows it, only when they are there.
 	readPooled(size int) (*buffer, error)
+	// foresee makes what read needs to wait, where the stack is less deep than there.
+	foresee()
 	// tryRead is read without waiting: nothing there is 0 and no error.
 	tryRead(p []byte) (int, error)
 	// write waits for room and sends the first bytes of p, at least one.
@@ -84,6 +86,7 @@ func (w *anyWire) readPooled(size int) (*buffer, error) {
 	return b, err
 }
 
+func (w *anyWire) foresee()                    {}
 func (w *anyWire) tryRead([]byte) (int, error) { return 0, nil }
 
 // write gives the connection one piece at a time, so that the write timeout

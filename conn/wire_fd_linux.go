@@ -198,6 +198,8 @@ func (w *fdWire) park() *parked {
 	return w.parked.Load()
 }
 
+func (w *fdWire) foresee() { w.park() }
+
 func (w *fdWire) read(p []byte) (int, error) {
 	for {
 		if err := w.awaitEdge(); err != nil {

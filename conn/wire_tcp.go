@@ -64,6 +64,8 @@ func (w *tcpWire) read(p []byte) (int, error) {
 	return w.result(w.raw.Read(w.onRead))
 }
 
+func (w *tcpWire) foresee() {}
+
 func (w *tcpWire) tryRead(p []byte) (int, error) {
 	w.in = p
 	n, err := w.result(w.raw.Read(w.onTryRead))
