@@ -20,8 +20,9 @@ func (c *Conn) acquireRead(done <-chan struct{}) bool {
 	c.readMu.Lock()
 	got := c.readTurn.acquire(&c.readMu, done)
 	c.readMu.Unlock()
-	if got {
+	if got && c.rd == nil {
 		c.needReader()
+		c.wire.foresee()
 	}
 	return got
 }
@@ -37,9 +38,6 @@ func (c *Conn) needReader() {
 	}
 	rd.in = protocol.NewInbound(c.role, c.wr.deflate != nil, c.opt.maxFragments())
 	rd.setHabit(c.habit)
-	if !c.frugal {
-		c.wire.foresee()
-	}
 	c.rd = rd
 }
 
