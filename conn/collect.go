@@ -10,7 +10,9 @@ type message struct {
 	base   int
 	caller bool    // b is the caller's memory
 	lend   bool    // b may be the pool's, because it is only lent
+	stays  bool    // this is where the message goes on when more of it has come
 	pooled *buffer // which is this one
+	inside bool    // b lies in the buffer of the stream, of which this is a share
 }
 
 // room returns memory for payload of the open frame: one byte at least, the rest
@@ -65,8 +67,12 @@ func (m *message) moved(b []byte) {
 
 // free gives pooled memory back. Nothing of the message may be used afterwards.
 func (m *message) free() {
-	putBuffer(m.pooled)
-	m.pooled = nil
+	if m.inside {
+		dropBuffer(m.pooled)
+	} else {
+		putBuffer(m.pooled)
+	}
+	m.pooled, m.inside = nil, false
 }
 
 // resume begins with what a canceled read left of the open message. Memory of
@@ -89,6 +95,9 @@ func (m *message) resume(rd *reader) {
 // keep leaves what has arrived to the next read call. Bytes in memory that is the
 // caller's or the pool's move to memory of ours.
 func (m *message) keep(rd *reader) {
+	if m.stays {
+		return
+	}
 	rd.kept = m.b[m.base:]
 	if rd.inflate != nil {
 		rd.inflate.z.Keep(rd.kept)

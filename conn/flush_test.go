@@ -298,8 +298,8 @@ func fill(t testing.TB, nc *net.TCPConn) (n int) {
 func TestFullTCPSocket(t *testing.T) {
 	for _, role := range both {
 		near, far := smallTCP(t)
-		c := New(near, Setup{Role: role}, quiet())
 		filled := fill(t, near)
+		c := New(near, Setup{Role: role}, quiet())
 
 		over := make(chan error, 1)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)

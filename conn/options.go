@@ -70,12 +70,36 @@ const (
 	// so that the write timeout measures standing still and not size.
 	piece = 16 << 10
 
-	// sweepAtMost is how long the sweeper sleeps while something is corked for longer.
-	sweepAtMost = time.Second
+	// sweepGap is how long the sweeper sleeps at least, so that a corked message waits for
+	// FlushDelay and that at most, and sweepAtMost how long while nothing is corked for
+	// less. After that without work it ends.
+	sweepGap    = 200 * time.Microsecond
+	sweepAtMost = 50 * time.Millisecond
 
 	// shrinkAfter is how many buffers in a row must come half empty before the next
 	// one is smaller.
 	shrinkAfter = 16
+
+	// lendInside is from which size on, in bytes, a message is lent where it lies in the
+	// buffer of the stream: smaller ones are copied sooner than said to be there.
+	lendInside = 256
+
+	// pollBatch is how many events a poller takes from the system at a time.
+	pollBatch = 128
+
+	// One poller serves procsPerPoller processors, and there are maxPollers of them at
+	// most: what its goroutine does for an event is a hundredth of what the message
+	// costs.
+	procsPerPoller = 8
+	maxPollers     = 8
+
+	// watchTick is how long a Receiver may take, and twice that at most, before another
+	// goroutine goes on with the connections behind it. When overtakeMax of them have
+	// done so in overtakeWindow ticks, Receivers run in a pool for poolTicks.
+	watchTick      = time.Millisecond
+	overtakeMax    = 4
+	overtakeWindow = 64
+	poolTicks      = 1000
 
 	// maskStep is how much is copied and masked before the next part: it stays in
 	// the first-level cache.
@@ -174,51 +198,46 @@ type Options struct {
 	// Compression turns permessage-deflate on. Default: off.
 	Compression *Compression
 
+	// KeepNetConn leaves a TCP connection to Go's own poller. By default, on Linux, its
+	// socket is taken over by one of ours, which costs less time and memory, and the
+	// net.Conn is closed: NetConn then returns nil.
+	KeepNetConn bool
+
 	// OnEnd runs once when the connection has ended and its socket is closed, on a
 	// goroutine of its own, with what Err returns. A panic in it is logged.
 	OnEnd func(c *Conn, err error)
 }
 
-// settings are Options with every default filled in; 0 means off.
-type settings struct {
-	readLimit    int64
-	streamLimit  int64
-	maxFragments int
-	minProgress  int64
-	pingInterval time.Duration
-	pingTimeout  time.Duration
-	closeTimeout time.Duration
-	writeTimeout time.Duration
-	flushDelay   time.Duration
-	queueBytes   int
-	trustText    bool
-	compression  *Compression // nil: off
-	onEnd        func(c *Conn, err error)
+// Every reader of an option asks these, and no connection holds a copy: the defaults
+// are filled in, and 0 means off.
+
+func (o *Options) readLimit() int64   { return orDefault(o.ReadLimit, defaultReadLimit) }
+func (o *Options) streamLimit() int64 { return orDefault(o.StreamLimit, 0) }
+func (o *Options) maxFragments() int  { return orDefault(o.MaxFragments, defaultMaxFragments) }
+func (o *Options) minProgress() int64 { return int64(orDefault(o.MinProgress, defaultMinProgress)) }
+func (o *Options) queueBytes() int    { return orDefault(o.QueueBytes, defaultQueueBytes) }
+
+func (o *Options) pingInterval() time.Duration { return orDefault(o.PingInterval, defaultPingInterval) }
+func (o *Options) pingTimeout() time.Duration  { return orDefault(o.PingTimeout, defaultPingTimeout) }
+func (o *Options) writeTimeout() time.Duration { return orDefault(o.WriteTimeout, defaultWriteTimeout) }
+func (o *Options) flushDelay() time.Duration   { return orDefault(o.FlushDelay, defaultFlushDelay) }
+
+// closeTimeout cannot be turned off.
+func (o *Options) closeTimeout() time.Duration {
+	if o.CloseTimeout <= 0 {
+		return defaultCloseTimeout
+	}
+	return o.CloseTimeout
 }
 
-func (o *Options) settings() settings {
+// noOptions stand for nil: all defaults.
+var noOptions Options
+
+func (o *Options) notNil() *Options {
 	if o == nil {
-		o = &Options{}
+		return &noOptions
 	}
-	s := settings{
-		readLimit:    orDefault(o.ReadLimit, defaultReadLimit),
-		streamLimit:  orDefault(o.StreamLimit, 0),
-		maxFragments: orDefault(o.MaxFragments, defaultMaxFragments),
-		minProgress:  int64(orDefault(o.MinProgress, defaultMinProgress)),
-		pingInterval: orDefault(o.PingInterval, defaultPingInterval),
-		pingTimeout:  orDefault(o.PingTimeout, defaultPingTimeout),
-		closeTimeout: orDefault(o.CloseTimeout, defaultCloseTimeout),
-		writeTimeout: orDefault(o.WriteTimeout, defaultWriteTimeout),
-		flushDelay:   orDefault(o.FlushDelay, defaultFlushDelay),
-		queueBytes:   orDefault(o.QueueBytes, defaultQueueBytes),
-		trustText:    o.TrustText,
-		compression:  o.Compression,
-		onEnd:        o.OnEnd,
-	}
-	if s.closeTimeout == 0 {
-		s.closeTimeout = defaultCloseTimeout
-	}
-	return s
+	return o
 }
 
 // orDefault reads an option: zero is the default, negative is off.

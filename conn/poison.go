@@ -2,4 +2,7 @@
 
 package conn
 
+// raceDetector says whether the race detector watches.
+const raceDetector = false
+
 func poison([]byte) {}

@@ -2,6 +2,8 @@
 
 package conn
 
+const raceDetector = true
+
 // poison overwrites memory that is no longer lent, so that a program that keeps
 // it sees garbage in its tests and not in production.
 func poison(p []byte) {

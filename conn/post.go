@@ -10,8 +10,8 @@ import "github.com/tidewire/websocket/frame"
 //
 // Text must be UTF-8, as for [Conn.Write]. Safe for concurrent use.
 func (c *Conn) Post(t MessageType, p []byte) error {
-	m, err := c.judgeOutgoing(t, p)
-	if err != nil {
+	var m outgoing
+	if err := c.judgeOutgoing(&m, t, p); err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -19,6 +19,7 @@ func (c *Conn) Post(t MessageType, p []byte) error {
 		c.mu.Unlock()
 		return err
 	}
+	var err error
 	if c.wr.message.held {
 		m.p = append([]byte(nil), p...)
 		c.postLater(m, len(p))
@@ -33,11 +34,16 @@ func (c *Conn) Post(t MessageType, p []byte) error {
 // released while the message is compressed; then writing may end.
 func (c *Conn) postNow(m outgoing) error {
 	c.wr.message.held = true
-	c.wr.packing = len(m.p) + frame.MaxHeaderLen
+	d := c.wr.deflate
+	if d != nil {
+		d.packing = len(m.p) + frame.MaxHeaderLen
+	}
 	b, packed := c.compose(m)
 	defer putBuffer(packed)
-	c.wr.packing = 0
-	err := c.wr.err
+	if d != nil {
+		d.packing = 0
+	}
+	err := c.writeErr()
 	if err == nil {
 		const final = true
 		c.commit(&b, final)
@@ -74,9 +80,9 @@ func (c *Conn) PostPrepared(ms ...*Prepared) error {
 // judgePost says whether n more bytes may be queued. mu is held.
 func (c *Conn) judgePost(n int) error {
 	switch {
-	case c.wr.err != nil:
-		return c.wr.err
-	case c.opt.queueBytes > 0 && c.wr.queued()+n > c.opt.queueBytes:
+	case c.writeErr() != nil:
+		return c.writeErr()
+	case c.opt.queueBytes() > 0 && c.wr.queued()+n > c.opt.queueBytes():
 		return ErrQueueFull
 	}
 	return nil
@@ -85,6 +91,7 @@ func (c *Conn) judgePost(n int) error {
 // postLater queues a message of n bytes behind the one that holds the message turn.
 // mu is held.
 func (c *Conn) postLater(m outgoing, n int) {
-	c.wr.later = append(c.wr.later, m)
-	c.wr.laterN += n + frame.MaxHeaderLen
+	r := c.wr.needRare()
+	r.later = append(r.later, m)
+	r.laterN += n + frame.MaxHeaderLen
 }

@@ -27,11 +27,19 @@ type wire interface {
 	tryWrite(p []byte) (int, error)
 	// tries reports whether tryRead and tryWrite can do anything.
 	tries() bool
+	// tellEdges has c.claimServe called, and c served by whoever calls it, when
+	// something may have come. It reports false if the wire cannot do that.
+	tellEdges(c *Conn) bool
 	// resumes reports whether a write that met a deadline leaves the wire usable.
 	resumes() bool
 
 	setReadDeadline(t time.Time)
 	setWriteDeadline(t time.Time)
+
+	// netConn is nil if the socket was taken over.
+	netConn() net.Conn
+	localAddr() net.Addr
+	remoteAddr() net.Addr
 
 	// drain drops up to n bytes that have arrived, without waiting.
 	drain(n int)
@@ -91,7 +99,12 @@ func (w *anyWire) writev(head, body []byte) (int, error) {
 
 func (w *anyWire) tryWrite([]byte) (int, error) { return 0, nil }
 func (w *anyWire) tries() bool                  { return false }
+func (w *anyWire) tellEdges(*Conn) bool         { return false }
 func (w *anyWire) resumes() bool                { return !w.tls && !w.cut.Load() }
+
+func (w *anyWire) netConn() net.Conn    { return w.nc }
+func (w *anyWire) localAddr() net.Addr  { return w.nc.LocalAddr() }
+func (w *anyWire) remoteAddr() net.Addr { return w.nc.RemoteAddr() }
 
 // A connection without deadlines cannot be interrupted otherwise.
 func (w *anyWire) setReadDeadline(t time.Time) {
@@ -111,7 +124,7 @@ func (w *anyWire) setWriteDeadline(t time.Time) {
 // drain can look at a socket below TLS and at no other.
 func (w *anyWire) drain(n int) {
 	if w.tls {
-		newWire(w.below).drain(n)
+		newWire(w.below, true).drain(n)
 	}
 }
 

@@ -5,4 +5,4 @@ package conn
 import "net"
 
 // newWire returns the wire for nc.
-func newWire(nc net.Conn) wire { return newAnyWire(nc) }
+func newWire(nc net.Conn, keep bool) wire { return newAnyWire(nc) }

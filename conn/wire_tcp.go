@@ -9,13 +9,20 @@ import (
 )
 
 // newWire returns the wire for nc. Only exactly a TCP or unix connection is
-// driven by its descriptor; a wrapper around one may count, limit or encrypt.
-func newWire(nc net.Conn) wire {
+// driven by its descriptor; a wrapper around one may count, limit or encrypt. A TCP
+// connection that need not be kept is taken over by a poller of ours where there is
+// one, and closed.
+func newWire(nc net.Conn, keep bool) wire {
 	var raw syscall.RawConn
 	var err error
 	switch nc := nc.(type) {
 	case *net.TCPConn:
 		raw, err = nc.SyscallConn()
+		if err == nil && !keep {
+			if w := takeOver(nc, raw); w != nil {
+				return w
+			}
+		}
 	case *net.UnixConn:
 		raw, err = nc.SyscallConn()
 	}
@@ -77,7 +84,10 @@ func (w *tcpWire) readPooled(size int) (*buffer, error) {
 	return b, err
 }
 
-func (w *tcpWire) drain(n int) {
+func (w *tcpWire) drain(n int) { drainTried(w, n) }
+
+// drainTried is drain for a wire that can be tried.
+func drainTried(w wire, n int) {
 	b := getBuffer(bigBuffer)
 	defer putBuffer(b)
 	for n > 0 {

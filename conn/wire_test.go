@@ -60,7 +60,7 @@ func TestOnlyPlainSocketsAreDrivenByDescriptor(t *testing.T) {
 		{a, false},
 		{wiretest.Split(tcp, wiretest.Fixed(1)), false},
 	} {
-		if got := newWire(test.nc).tries(); got != test.want {
+		if got := newWire(test.nc, true).tries(); got != test.want {
 			t.Errorf("%T: tries = %t, want %t", test.nc, got, test.want)
 		}
 	}
@@ -207,7 +207,7 @@ func TestWaitingConnectionHoldsNoBuffer(t *testing.T) {
 
 func TestTriesDoNotWait(t *testing.T) {
 	near, far := loopback(t)
-	w := newWire(near)
+	w := newWire(near, true)
 	p := make([]byte, 10)
 	if n, err := w.tryRead(p); n != 0 || err != nil {
 		t.Errorf("tryRead of nothing = %d, %v; want 0, nil", n, err)
@@ -272,7 +272,7 @@ func TestTriesDoNotWait(t *testing.T) {
 
 func TestDrainTakesWhatIsThere(t *testing.T) {
 	near, far := loopback(t)
-	w := newWire(near)
+	w := newWire(near, true)
 	far.Write(make([]byte, 100_000))
 	far.CloseWrite()
 	first := make([]byte, 1)

@@ -26,7 +26,7 @@ import (
 //
 // What serve returns ends the connection, if it has not ended yet:
 //
-//	nil                   closes with 1000
+//	nil                   closes with 1000, but a connection that is served goes on: see conn.Conn.Serve
 //	a *conn.CloseError    closes with its code and reason; 1005 sends an empty Close, and a code that may not be
 //	                      sent becomes 1011 without the reason (RFC 6455, section 7.4.1)
 //	any other error       closes with 1011, internal error, and tells the peer nothing else: log it before
@@ -35,7 +35,7 @@ import (
 //	runtime.Goexit        closes with 1011
 //
 // The closing handshake is made by the same goroutine and bounded by CloseTimeout. A connection that is to outlive
-// its serve function needs [Upgrade].
+// its serve function needs [Upgrade] or Serve.
 func Handler(serve func(ctx context.Context, c *conn.Conn, r *http.Request) error, o *Options) http.Handler {
 	return &handler{serve: serve, options: o.orDefault()}
 }
@@ -128,6 +128,9 @@ var (
 
 // close makes the closing handshake that err asks for. If the connection has ended, nothing happens.
 func (s *serving) close(err error) {
+	if err == nil && s.conn.Serving() {
+		return
+	}
 	code, reason := closing(err)
 	s.conn.CloseWith(context.Background(), code, reason) // serve is over: nobody is left to hear of an error
 }

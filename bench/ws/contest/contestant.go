@@ -77,6 +77,8 @@ func All() []*Contestant {
 		rawTCP(),
 		tidewire(),
 		tidewireMessages(),
+		tidewireServe(),
+		tidewireNetConn(),
 		tidewireAppend(),
 		tidewireTrust(),
 		tidewireBetter(),

@@ -23,6 +23,19 @@ func tidewireMessages() *Contestant {
 	return c
 }
 
+// tidewireServe has no goroutine for a connection.
+func tidewireServe() *Contestant {
+	return ours("tidewire-serve", "Serve, Write in Message", serve)
+}
+
+// tidewireNetConn leaves the socket to Go's own poller.
+func tidewireNetConn() *Contestant {
+	keep := func(o *conn.Options) { o.KeepNetConn = true }
+	c := ours("tidewire-netconn", "Messages and Write with KeepNetConn", messages, keep)
+	c.Groups = []string{"echo", "echo-2p", "idle", "slow"}
+	return c
+}
+
 // tidewireAppend keeps one buffer for each connection, however large it has become.
 func tidewireAppend() *Contestant {
 	c := ours("tidewire-append", "ReadAppend into a buffer of the connection, and Write", readAppend)
@@ -103,7 +116,9 @@ func upgradeConn(j *Job, nc net.Conn, o *server.Options, loop func(*Job, *conn.C
 	j.Join(ourPeer{c})
 	go func() {
 		loop(j, c)
-		c.CloseNow()
+		if !c.Serving() {
+			c.CloseNow()
+		}
 	}()
 }
 
@@ -141,6 +156,18 @@ func messages(j *Job, c *conn.Conn) {
 		}
 	}
 }
+
+func serve(j *Job, c *conn.Conn) { c.Serve((*echoer)(j)) }
+
+// echoer is the Receiver of all connections of a Job.
+type echoer Job
+
+func (e *echoer) Message(c *conn.Conn, m conn.Message) {
+	(*Job)(e).Work()
+	c.Write(context.Background(), m.Type, m.Data) // if it fails, Closed follows
+}
+
+func (e *echoer) Closed(c *conn.Conn, _ error) { c.CloseNow() }
 
 func readAppend(j *Job, c *conn.Conn) {
 	ctx := context.Background()

@@ -4,7 +4,6 @@ import (
 	"os"
 	"syscall"
 	"time"
-	"unsafe"
 )
 
 // sweeps: this system has an alarm that is precise enough for FlushDelay. The
@@ -18,15 +17,9 @@ type alarm struct {
 	raw syscall.RawConn
 }
 
-const (
-	clockMonotonic = 1
-	tfdNonblock    = syscall.O_NONBLOCK
-	tfdCloexec     = syscall.O_CLOEXEC
-)
-
 func newAlarm() *alarm {
-	fd, _, errno := syscall.Syscall(syscall.SYS_TIMERFD_CREATE, clockMonotonic, tfdNonblock|tfdCloexec, 0)
-	if errno != 0 {
+	fd, err := sysTimerfd()
+	if err != nil {
 		return &alarm{}
 	}
 	f := os.NewFile(fd, "timerfd")
@@ -43,10 +36,7 @@ func (a *alarm) set(d time.Duration) {
 	if a.f == nil {
 		return
 	}
-	spec := [2]syscall.Timespec{1: syscall.NsecToTimespec(int64(d))} // no interval, then the value
-	a.raw.Control(func(fd uintptr) {
-		syscall.Syscall6(syscall.SYS_TIMERFD_SETTIME, fd, 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
-	})
+	a.raw.Control(func(fd uintptr) { sysSetTimerfd(fd, d) })
 }
 
 // wait returns when the alarm has rung.

@@ -1,0 +1,167 @@
+package conn
+
+import (
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// poller waits for the sockets that were taken over from Go's poller: for blocking
+// calls, which it wakes, and for served connections, whose handler it runs. It has
+// a goroutine while it has sockets, and waits in Go's poller like any other.
+//
+// Events are told on edges, so a socket is registered once. The number in an event
+// tells a late one, of a socket that is closed, from one of the socket that has the
+// descriptor now.
+type poller struct {
+	fd  int
+	f   *os.File
+	raw syscall.RawConn
+
+	take func(fd uintptr) bool // takeEvents, made once
+
+	mu     sync.Mutex
+	wires  []*fdWire // by descriptor
+	number uint32    // of the last wire
+
+	leader leader
+
+	// The leader's.
+	batch [pollBatch]syscall.EpollEvent
+	n, at int // batch[at:n] is not told yet
+}
+
+// pollPlace has a poller while it has sockets.
+type pollPlace struct {
+	mu      sync.Mutex
+	p       *poller
+	sockets int
+}
+
+// pollPlaces hold real descriptors only, so that nothing of it is ever in a bubble of
+// testing/synctest.
+var pollPlaces [maxPollers]pollPlace
+
+// pollerOf is the place of a descriptor.
+func pollerOf(fd int) *pollPlace { return &pollPlaces[fd%pollers] }
+
+// pollers is how many there are.
+var pollers = min(maxPollers, 1+(runtime.GOMAXPROCS(0)-1)/procsPerPoller)
+
+// join has w watched. It reports false if the system has no descriptor for that.
+func (l *pollPlace) join(w *fdWire) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.p == nil {
+		p, err := newPoller()
+		if err != nil {
+			return false
+		}
+		l.p = p
+	}
+	if err := l.p.add(w); err != nil {
+		l.stopUnused()
+		return false
+	}
+	l.sockets++
+	return true
+}
+
+// leave closes the descriptor of w.
+func (l *pollPlace) leave(w *fdWire) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.p.remove(w)
+	l.sockets--
+	l.stopUnused()
+}
+
+func (l *pollPlace) stopUnused() {
+	if l.sockets == 0 {
+		l.p.f.Close() // which wakes the leader
+		l.p = nil
+	}
+}
+
+func newPoller() (*poller, error) {
+	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	// os.NewFile gives to Go's poller what does not block.
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		syscall.Close(fd)
+		return nil, err
+	}
+	p := &poller{fd: fd, f: os.NewFile(uintptr(fd), "epoll")}
+	if p.raw, err = p.f.SyscallConn(); err != nil {
+		p.f.Close()
+		return nil, err
+	}
+	p.take = p.takeEvents
+	p.leader.timer = time.AfterFunc(watchTick, p.look)
+	go p.lead()
+	return p, nil
+}
+
+func (p *poller) add(w *fdWire) error {
+	p.mu.Lock()
+	for len(p.wires) <= int(w.fd) {
+		p.wires = append(p.wires, nil)
+	}
+	p.number++
+	w.number = p.number
+	p.wires[w.fd] = w
+	p.mu.Unlock()
+
+	const edge = 1 << 31 // EPOLLET, which package syscall has with a sign
+	e := syscall.EpollEvent{
+		Events: syscall.EPOLLIN | syscall.EPOLLOUT | syscall.EPOLLPRI | syscall.EPOLLRDHUP | edge,
+		Fd:     w.fd,
+		Pad:    int32(w.number),
+	}
+	err := syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_ADD, int(w.fd), &e)
+	if err != nil {
+		p.forget(w)
+	}
+	return err
+}
+
+func (p *poller) forget(w *fdWire) {
+	p.mu.Lock()
+	p.wires[w.fd] = nil
+	p.mu.Unlock()
+}
+
+// remove closes the descriptor of w. The program may hold a copy of it, for which
+// events would go on.
+func (p *poller) remove(w *fdWire) {
+	p.forget(w)
+	syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_DEL, int(w.fd), nil)
+	syscall.Close(int(w.fd))
+}
+
+// wait waits for events.
+func (p *poller) wait() bool {
+	p.n, p.at = 0, 0
+	return p.raw.Read(p.take) == nil
+}
+
+// takeEvents is the callback of wait.
+func (p *poller) takeEvents(fd uintptr) bool {
+	p.n = epollWait(fd, p.batch[:])
+	return p.n > 0
+}
+
+// wireOf is the wire that an event is of, nil if that is closed.
+func (p *poller) wireOf(e *syscall.EpollEvent) *fdWire {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := p.wires[e.Fd]
+	if w == nil || w.number != uint32(e.Pad) {
+		return nil
+	}
+	return w
+}

@@ -1,0 +1,223 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"log"
+	"runtime/debug"
+	"sync/atomic"
+
+	"github.com/tidewire/websocket/frame"
+)
+
+// Receiver gets the messages of a connection that is served. One value may serve
+// many connections; what belongs to one of them lives in a Receiver of its own.
+//
+// The calls for one connection never overlap and come in order, those for
+// different connections run at the same time.
+type Receiver interface {
+	// Message is called for each message. m.Data is lent: it is valid until Message
+	// returns. The read turn is free meanwhile, so every method may be called, Close
+	// and Ping too; the next message waits until Message returns.
+	Message(c *Conn, m Message)
+
+	// Closed is called once, last, with what Read would return: see [IsNormal].
+	Closed(c *Conn, err error)
+}
+
+// ErrServing is the error of read calls on a connection that is served, and of
+// serving it twice.
+var ErrServing = errors.New("websocket: connection is served: its messages go to its Receiver")
+
+// Serve has r called for every message from here on, and returns at once. All other
+// methods keep their meaning; the read calls return ErrServing.
+//
+// On Linux a TCP connection that is served has no goroutine and no buffer while it
+// waits, unless Options.KeepNetConn is set: one goroutine calls the handlers of all
+// that something has come for, and when one of them runs for longer than a
+// millisecond, another goroutine goes on with the rest. So a handler may wait.
+// Everywhere else each served connection has a goroutine of its own.
+//
+// Limits, answers to control frames, keepalive and errors are those of
+// [Conn.Messages]. A panic in r is logged and closes the connection with 1011.
+func (c *Conn) Serve(r Receiver) error {
+	if r == nil {
+		return errNoReceiver
+	}
+	if !c.serving.state.CompareAndSwap(0, served|serveBusy) {
+		return ErrServing
+	}
+	c.serving.r = r
+	c.serving.polled = c.wire.tellEdges(c)
+	c.readMu.Lock()
+	c.frugal = c.serving.polled
+	c.readMu.Unlock()
+	go c.serveOn(true) // what has come already
+	return nil
+}
+
+var errNoReceiver = errors.New("websocket: Serve without a Receiver")
+
+// Serving reports whether Serve was called.
+func (c *Conn) Serving() bool { return c.serving.state.Load() != 0 }
+
+// serving is the state of a served connection.
+type serving struct {
+	state  atomic.Uint32
+	polled bool // a poller calls when something has come
+	r      Receiver
+}
+
+// The bits of serving.state.
+const (
+	served     = 1 << iota // Serve was called
+	serveBusy              // somebody runs serveOn, and nobody else may
+	serveAgain             // something has come meanwhile
+	serveOver              // Closed was called or is about to
+)
+
+// Why a step of serving ends without a message.
+var (
+	errNothingYet = errors.New("websocket: internal error: nothing has come")
+	errTurnTaken  = errors.New("websocket: internal error: somebody else reads")
+)
+
+// claimServe makes the caller the one who runs serveOn, unless there is one: then
+// he will look again.
+func (c *Conn) claimServe() bool {
+	for {
+		s := c.serving.state.Load()
+		switch {
+		case s&served == 0 || s&(serveAgain|serveOver) != 0:
+			return false
+		case s&serveBusy == 0:
+			if c.serving.state.CompareAndSwap(s, s|serveBusy) {
+				return true
+			}
+		case c.serving.state.CompareAndSwap(s, s|serveAgain):
+			return false
+		}
+	}
+}
+
+// rest gives the claim back. It reports false if something has come meanwhile.
+func (s *serving) rest() bool {
+	if s.state.CompareAndSwap(served|serveBusy, served) {
+		return true
+	}
+	s.state.Store(served | serveBusy)
+	return false
+}
+
+// wakeServe has the Receiver of a served connection told what has become of it.
+func (c *Conn) wakeServe() {
+	if c.claimServe() {
+		go c.serveOn(true)
+	}
+}
+
+// serveOn hands out what has come, until nothing is left or, without a poller, until
+// the end. The caller has the claim. mayWait says that he may wait for somebody else
+// who reads.
+func (c *Conn) serveOn(mayWait bool) {
+	s := &c.serving
+	m := message{lend: true, stays: s.polled}
+	for {
+		t, err := c.serveNext(&m, mayWait)
+		switch {
+		case err == nil:
+			c.hand(t, &m)
+			continue
+		case err == errTurnTaken:
+			go c.serveOn(true)
+			return
+		case err == errTakenOver && !s.polled:
+			err = c.outcome(context.Background())
+		case err == errNothingYet || err == errTakenOver:
+			if s.rest() {
+				return
+			}
+			continue
+		}
+		s.state.Store(served | serveOver)
+		c.tellClosed(err)
+		return
+	}
+}
+
+// serveNext collects the next message in m, going on with what has come of it before.
+func (c *Conn) serveNext(m *message, mayWait bool) (MessageType, error) {
+	if err := c.readErr.Load(); err != nil {
+		return 0, err
+	}
+	c.readMu.Lock()
+	if c.readTurn.held && !mayWait {
+		c.readMu.Unlock()
+		return 0, errTurnTaken
+	}
+	c.readTurn.acquire(&c.readMu, nil)
+	c.readMu.Unlock()
+	c.needReader()
+	defer c.releaseRead()
+	if c.discarding.Load() {
+		return 0, errTakenOver
+	}
+	rd := c.rd
+	if rd.served.b != nil {
+		m.free()
+		*m, rd.served = rd.served, message{}
+	}
+	c.waiting.Store(notWaiting)
+	rd.now = m.stays
+	t, err := c.collect(context.Background(), m)
+	rd.now = false
+	if err == errNothingYet {
+		c.waitingNow()
+		if rd.in.InMessage() {
+			rd.served = *m
+		} else {
+			m.free()
+		}
+		m.b, m.pooled = nil, nil
+	}
+	return t, err
+}
+
+// hand calls the Receiver with a message.
+func (c *Conn) hand(t MessageType, m *message) {
+	returned := false
+	defer func() {
+		if !returned {
+			m.b, m.pooled = nil, nil // whoever has it may hold it
+			c.receiverFailed(recover())
+		}
+	}()
+	c.serving.r.Message(c, Message{Type: t, Data: m.b})
+	m.giveBack(c.more.Load())
+	returned = true
+}
+
+// receiverFailed ends a connection whose Receiver panicked with v, or, if v is nil,
+// called runtime.Goexit.
+func (c *Conn) receiverFailed(v any) {
+	payload, _ := frame.AppendClose(nil, CloseInternalError, "")
+	c.beginClose(CloseInternalError, payload)
+	c.takeOver()
+	if v == nil {
+		go c.serveOn(true) // in place of the goroutine that ends here
+		return
+	}
+	log.Printf("websocket: panic in the Receiver of the connection with %v: %v\n%s", c.RemoteAddr(), v, debug.Stack())
+}
+
+// tellClosed is the last call of the Receiver.
+func (c *Conn) tellClosed(err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			log.Printf("websocket: panic in Closed of the connection with %v: %v\n%s", c.RemoteAddr(), v, debug.Stack())
+		}
+	}()
+	r := c.serving.r
+	c.serving.r = nil
+	r.Closed(c, err)
+}

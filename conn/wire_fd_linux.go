@@ -1,0 +1,353 @@
+package conn
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unique"
+)
+
+// fdWire is a TCP socket that was taken over from its net.Conn and is watched by a
+// poller of ours. A net.Conn reads once in vain for every message, to find out that
+// it has to wait; here a read that found less than it had room for knows it.
+//
+// Whoever wakes somebody sets a flag first and then looks who waits; whoever waits
+// says so first and then looks at the flags. So nothing is lost between the two.
+type fdWire struct {
+	fd     int32
+	number uint32        // tells its events from late ones of an earlier socket
+	users  atomic.Uint32 // calls that use fd now, and fdClosed
+	flags  atomic.Uint32
+	parked atomic.Pointer[parked]
+	served atomic.Pointer[Conn] // that has a Receiver; nil: none
+
+	local  unique.Handle[netip.AddrPort]
+	remote netip.AddrPort
+}
+
+// fdClosed in fdWire.users says that fd is to be closed by the last of its users.
+const fdClosed = 1 << 31
+
+// The flags of an fdWire.
+const (
+	fdEdge  = 1 << iota // something may have come since the last read began
+	fdEager             // a short read does not mean that nothing is left
+	fdStop              // a deadline in the past interrupts reading
+)
+
+// parked is where the calls of an fdWire wait. It is made when one first does.
+type parked struct {
+	reader chan struct{} // with room for one token
+
+	mu       sync.Mutex
+	writer   chan struct{} // with room for one token; nil while nobody waits
+	deadline time.Time     // of the writer
+}
+
+// takeOver makes a wire of the socket of nc and closes nc, which has no part in it
+// any more. It returns nil if the system has no descriptor left for that moment:
+// then nc is as it was.
+func takeOver(nc *net.TCPConn, raw syscall.RawConn) wire {
+	local, ok1 := nc.LocalAddr().(*net.TCPAddr)
+	remote, ok2 := nc.RemoteAddr().(*net.TCPAddr)
+	if !ok1 || !ok2 {
+		return nil // closed before it came to us
+	}
+	fd := -1
+	raw.Control(func(old uintptr) { fd = dup(old) })
+	if fd < 0 {
+		return nil
+	}
+	w := &fdWire{fd: int32(fd), local: unique.Make(local.AddrPort()), remote: remote.AddrPort()}
+	w.flags.Store(fdEdge)
+	if !pollerOf(fd).join(w) {
+		syscall.Close(fd)
+		return nil
+	}
+	nc.Close()
+	return w
+}
+
+func (w *fdWire) netConn() net.Conn    { return nil }
+func (w *fdWire) localAddr() net.Addr  { return net.TCPAddrFromAddrPort(w.local.Value()) }
+func (w *fdWire) remoteAddr() net.Addr { return net.TCPAddrFromAddrPort(w.remote) }
+
+// enter begins a use of fd, unless that is closed.
+func (w *fdWire) enter() bool {
+	if w.users.Add(1)&fdClosed == 0 {
+		return true
+	}
+	w.leave()
+	return false
+}
+
+// leave ends a use of fd. The last one of a closed wire closes it.
+func (w *fdWire) leave() {
+	if w.users.Add(^uint32(0)) == fdClosed && w.users.CompareAndSwap(fdClosed, fdClosed|fdGone) {
+		pollerOf(int(w.fd)).leave(w)
+	}
+}
+
+// fdGone in fdWire.users says that fd is closed.
+const fdGone = 1 << 30
+
+func (w *fdWire) close() { w.closeNow() }
+
+func (w *fdWire) closeNow() {
+	w.users.Add(1)
+	if w.users.Or(fdClosed)&fdClosed == 0 {
+		w.wakeReader()
+		w.wakeWriter()
+	}
+	w.leave()
+}
+
+func (w *fdWire) closed() bool { return w.users.Load()&fdClosed != 0 }
+
+// happened is told of events by the poller. It returns a connection whose Receiver
+// is to be called for them.
+func (w *fdWire) happened(events uint32) *Conn {
+	const end = syscall.EPOLLRDHUP | syscall.EPOLLHUP | syscall.EPOLLERR
+	if events&(end|syscall.EPOLLPRI) != 0 {
+		// The end of the stream may come in one event with the bytes before it, and a
+		// read stops before an urgent byte.
+		w.flags.Or(fdEager)
+	}
+	if events&(syscall.EPOLLOUT|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 {
+		w.wakeWriter()
+	}
+	if events&(syscall.EPOLLIN|syscall.EPOLLPRI|end) == 0 {
+		return nil
+	}
+	w.flags.Or(fdEdge)
+	w.wakeReader()
+	if c := w.served.Load(); c != nil && c.claimServe() {
+		return c
+	}
+	return nil
+}
+
+func (w *fdWire) wakeReader() {
+	if p := w.parked.Load(); p != nil {
+		leaveToken(p.reader)
+	}
+}
+
+func (w *fdWire) wakeWriter() {
+	if p := w.parked.Load(); p != nil {
+		p.mu.Lock()
+		leaveToken(p.writer)
+		p.mu.Unlock()
+	}
+}
+
+func leaveToken(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+func (w *fdWire) park() *parked {
+	if p := w.parked.Load(); p != nil {
+		return p
+	}
+	w.parked.CompareAndSwap(nil, &parked{reader: make(chan struct{}, 1)})
+	return w.parked.Load()
+}
+
+func (w *fdWire) read(p []byte) (int, error) {
+	for {
+		if err := w.awaitEdge(); err != nil {
+			return 0, err
+		}
+		if n, err := w.tryRead(p); n > 0 || err != nil {
+			return n, err
+		}
+	}
+}
+
+// readPooled holds a buffer only while a read can fill it.
+func (w *fdWire) readPooled(size int) (*buffer, error) {
+	for {
+		if err := w.awaitEdge(); err != nil {
+			return nil, err
+		}
+		b := getBuffer(size)
+		n, err := w.tryRead(b.b[:cap(b.b)])
+		b.b = b.b[:n]
+		if n > 0 || err != nil {
+			return b, err
+		}
+		putBuffer(b)
+	}
+}
+
+// awaitEdge waits until there may be something to read.
+func (w *fdWire) awaitEdge() error {
+	for {
+		switch flags := w.flags.Load(); {
+		case flags&fdStop != 0:
+			return os.ErrDeadlineExceeded
+		case flags&fdEdge != 0 || w.closed():
+			return nil
+		}
+		if p := w.parked.Load(); p != nil {
+			<-p.reader
+		} else {
+			w.park()
+		}
+	}
+}
+
+func (w *fdWire) tryRead(p []byte) (int, error) {
+	if w.flags.Load()&fdEdge == 0 && !w.closed() {
+		return 0, nil
+	}
+	w.flags.And(^uint32(fdEdge)) // before the call: an edge during it counts
+	if !w.enter() {
+		return 0, net.ErrClosed
+	}
+	n, err := recv(w.fd, p)
+	w.leave()
+	switch {
+	case err == syscall.EAGAIN:
+		return 0, nil
+	case err == nil && n == 0:
+		err = io.EOF
+	case err == nil && n < len(p) && w.flags.Load()&fdEager == 0:
+		return n, nil
+	}
+	w.flags.Or(fdEdge)
+	return n, err
+}
+
+func (w *fdWire) tryWrite(p []byte) (int, error) {
+	if !w.enter() {
+		return 0, net.ErrClosed
+	}
+	n, err := send(w.fd, p)
+	w.leave()
+	if err == syscall.EAGAIN {
+		return 0, nil
+	}
+	return n, err
+}
+
+func (w *fdWire) tryWritev(head, body []byte) (int, error) {
+	switch {
+	case len(head) == 0:
+		return w.tryWrite(body)
+	case len(body) == 0:
+		return w.tryWrite(head)
+	case !w.enter():
+		return 0, net.ErrClosed
+	}
+	n, err := sendBoth(w.fd, head, body)
+	w.leave()
+	if err == syscall.EAGAIN {
+		return 0, nil
+	}
+	return n, err
+}
+
+func (w *fdWire) write(p []byte) (int, error) { return w.writev(nil, p) }
+
+func (w *fdWire) writev(head, body []byte) (int, error) {
+	n, err := 0, w.park().late()
+	for tries := 0; n == 0 && err == nil; tries++ {
+		if n, err = w.tryWritev(head, body); n > 0 || err != nil {
+			break
+		}
+		err = w.parked.Load().awaitRoom(tries)
+	}
+	if p := w.parked.Load(); p != nil {
+		p.noWriter()
+	}
+	return n, err
+}
+
+// awaitRoom waits until the socket may take something. The first time it only says
+// where: the room may have come before.
+func (p *parked) awaitRoom(tries int) error {
+	p.mu.Lock()
+	if tries == 0 {
+		p.writer = make(chan struct{}, 1)
+	}
+	writer, deadline := p.writer, p.deadline
+	p.mu.Unlock()
+	switch {
+	case tries == 0:
+		return nil
+	case deadline.IsZero():
+		<-writer
+		return nil
+	}
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	select {
+	case <-writer: // also when the deadline has moved
+	case <-timer.C:
+	}
+	return p.late()
+}
+
+// late is the error of a writer whose deadline has gone by.
+func (p *parked) late() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.deadline.IsZero() && !time.Now().Before(p.deadline) {
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+func (p *parked) noWriter() {
+	p.mu.Lock()
+	p.writer = nil
+	p.mu.Unlock()
+}
+
+func (w *fdWire) tries() bool { return true }
+
+func (w *fdWire) tellEdges(c *Conn) bool {
+	w.served.Store(c)
+	return true
+}
+
+func (w *fdWire) resumes() bool { return true }
+
+// setReadDeadline knows no other deadlines than those gone by, and none.
+func (w *fdWire) setReadDeadline(t time.Time) {
+	if t.IsZero() {
+		w.flags.And(^uint32(fdStop))
+		return
+	}
+	w.flags.Or(fdStop)
+	w.wakeReader()
+}
+
+func (w *fdWire) setWriteDeadline(t time.Time) {
+	if t.IsZero() && w.parked.Load() == nil {
+		return
+	}
+	p := w.park()
+	p.mu.Lock()
+	p.deadline = t
+	leaveToken(p.writer)
+	p.mu.Unlock()
+}
+
+func (w *fdWire) drain(n int) { drainTried(w, n) }
+
+func (w *fdWire) closeWrite() {
+	if w.enter() {
+		syscall.Shutdown(int(w.fd), syscall.SHUT_WR)
+		w.leave()
+	}
+}
