@@ -15,8 +15,8 @@ type receiver struct {
 	closed  func(c *Conn, err error)
 }
 
-func (r *receiver) Message(c *Conn, m Message)  { r.message(c, m) }
-func (r *receiver) Closed(c *Conn, err error) { r.closed(c, err) }
+func (r *receiver) Message(c *Conn, m Message) { r.message(c, m) }
+func (r *receiver) Closed(c *Conn, err error)  { r.closed(c, err) }
 
 func TestServeEchoes(t *testing.T) {
 	for _, keep := range []bool{false, true} {
