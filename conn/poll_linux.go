@@ -102,6 +102,7 @@ func newPoller() (*poller, error) {
 	}
 	p.take = p.takeEvents
 	p.leader.timer = time.AfterFunc(watchTick, p.look)
+	p.leader.watched.Store(true) // which the timer's first tick ends
 	go p.lead()
 	return p, nil
 }
