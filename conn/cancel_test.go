@@ -546,10 +546,10 @@ func TestContextsThatCannotEndNeedNoWatcher(t *testing.T) {
 func TestStaleInterruptionIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p := newPeer(t, Client, quiet())
-		c.readWatch.kick()
+		c.madeWatches().read.kick()
 		result := readCalls[0].start(context.Background(), c)
 		synctest.Wait()
-		c.readWatch.kick()
+		c.madeWatches().read.kick()
 		synctest.Wait()
 		p.message(frame.Text, "still here")
 		if r := <-result; r.got != "still here" || r.err != nil {

@@ -54,13 +54,14 @@ func (c *Conn) CloseWith(ctx context.Context, code CloseCode, reason string) err
 	}
 	c.beginClose(code, payload)
 	c.takeOver()
+	done := c.Done()
 	select {
-	case <-c.done:
+	case <-done:
 		return c.ending()
 	default:
 	}
 	select {
-	case <-c.done:
+	case <-done:
 		return c.ending()
 	case <-ctx.Done():
 		return canceled("close", ctx.Err())
@@ -135,15 +136,15 @@ func (c *Conn) queueClose(code CloseCode, payload []byte) {
 
 // armClose bounds the ending by the close timeout. mu is held.
 func (c *Conn) armClose() {
-	if c.closeTimer == nil && !c.over {
-		c.closeTimer = time.AfterFunc(c.opt.closeTimeout, func() { c.cut(errNoClose) })
+	if e := c.begunEnd(); e.timer == nil && !c.over {
+		e.timer = time.AfterFunc(c.opt.closeTimeout(), func() { c.cut(errNoClose) })
 	}
 }
 
 // remember keeps the first failure. mu is held.
 func (c *Conn) remember(e *CloseError) {
-	if c.firstErr == nil {
-		c.firstErr = e
+	if end := c.begunEnd(); end.first == nil {
+		end.first = e
 	}
 }
 
@@ -212,7 +213,7 @@ func (c *Conn) closeReceived(p []byte) error {
 	first := answers || c.sent == 0
 	e := &CloseError{Code: code, Sent: c.sent, Reason: reason, Remote: first}
 	if c.closing == protocol.Both {
-		c.closeErr = e
+		c.begunEnd().received = e
 	}
 	return c.endReading(e, step.Do)
 }
@@ -246,7 +247,7 @@ func (c *Conn) takeOver() {
 	c.mu.Unlock()
 	if first && c.timed {
 		// A read that cannot be interrupted meets the peer's Close by itself.
-		c.readWatch.kick()
+		c.madeWatches().read.kick()
 	}
 	if first {
 		go c.discardToClose()
@@ -254,9 +255,7 @@ func (c *Conn) takeOver() {
 }
 
 func (c *Conn) discardToClose() {
-	c.readMu.Lock()
-	c.readTurn.acquire(&c.readMu, nil)
-	c.readMu.Unlock()
+	c.acquireRead(nil)
 	c.rd.closer = true
 	if c.readErr.Load() == nil {
 		c.discard(context.Background()) // ends with the peer's Close, or any other end
@@ -287,7 +286,7 @@ func (c *Conn) awaitSent() {
 	c.mu.Lock()
 	for (c.wr.busy || c.wr.out != nil) && !c.wr.broken && (c.closing != protocol.Gone || !c.wire.tries()) {
 		sent := make(chan struct{})
-		c.wr.idle = sent
+		c.wr.needRare().idle = sent
 		c.mu.Unlock()
 		<-sent
 		c.mu.Lock()
@@ -299,9 +298,7 @@ func (c *Conn) awaitSent() {
 // closing a socket that has unread bytes makes the system send a reset, which
 // would destroy our Close on its way (RFC 6455, section 7.1.1).
 func (c *Conn) swallow() {
-	c.readMu.Lock()
-	c.readTurn.acquire(&c.readMu, nil)
-	c.readMu.Unlock()
+	c.acquireRead(nil)
 	defer c.releaseRead()
 	c.rd.release()
 	b := getBuffer(midBuffer)
@@ -311,7 +308,7 @@ func (c *Conn) swallow() {
 		c.stats.wireIn.Add(int64(n))
 		switch {
 		case err == nil:
-		case isTimeout(err) && c.readWatch.clear():
+		case isTimeout(err) && c.readWatch().clear():
 		default:
 			return
 		}
@@ -321,9 +318,7 @@ func (c *Conn) swallow() {
 // drain takes off the socket what has arrived behind the peer's Close, without
 // waiting, for the same reason.
 func (c *Conn) drain() {
-	c.readMu.Lock()
-	c.readTurn.acquire(&c.readMu, nil)
-	c.readMu.Unlock()
+	c.acquireRead(nil)
 	defer c.releaseRead()
 	c.wire.drain(drainMax)
 }
@@ -336,7 +331,7 @@ func (c *Conn) cut(err error) {
 	// not make one of theirs.
 	if !c.over {
 		c.remember(e)
-		c.readErr.CompareAndSwap(nil, c.firstErr)
+		c.readErr.CompareAndSwap(nil, c.end.first)
 		c.endWriting(e)
 	}
 	c.mu.Unlock()
@@ -354,19 +349,20 @@ func (c *Conn) ended() {
 		return
 	}
 	c.over = true
+	done := c.madeDone() // from here on others find it
 	c.wr.broken = true
-	wake(&c.wr.idle)
-	if c.closeTimer != nil {
-		c.closeTimer.Stop()
+	c.wr.wakeIdle()
+	if timer := c.begunEnd().timer; timer != nil {
+		timer.Stop()
 	}
 	err := c.err()
 	c.mu.Unlock()
 
-	c.keep.stop()
-	c.readWatch.close()
-	c.writeWatch.close()
-	close(c.done)
-	if c.ownEnd != nil || c.opt.onEnd != nil {
+	c.stopKeepalive()
+	c.readWatch().close()
+	c.writeWatch().close()
+	close(done)
+	if c.ownEnd != nil || c.opt.OnEnd != nil {
 		go c.tell(err)
 	}
 }
@@ -382,7 +378,7 @@ func (c *Conn) tell(err error) {
 	if c.ownEnd != nil {
 		c.ownEnd(c, err)
 	}
-	if c.opt.onEnd != nil {
-		c.opt.onEnd(c, err)
+	if c.opt.OnEnd != nil {
+		c.opt.OnEnd(c, err)
 	}
 }

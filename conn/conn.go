@@ -39,39 +39,43 @@ type Setup struct {
 	Wheel *Wheel
 }
 
+// agreement is what both sides chose in the handshake.
+type agreement struct{ subprotocol, extensions string }
+
 // Conn is one WebSocket connection. Every method may be called by any goroutine
 // at any time; what each waits for is said beside it.
+//
+// Many connections wait, so a Conn holds what one that waits needs and no more; the
+// pointers lead to blocks that come and go. Small fields lie at the borders of two
+// groups, to fill one word together.
 type Conn struct {
 	// Set by New and never changed.
-	wire       wire
-	role       Role
-	opt        settings
-	sub        string
-	extensions string
-	ownEnd     func(c *Conn, err error)
-	done       chan struct{}
-	timed      bool // nc has deadlines: whoever waits can be interrupted
+	wire   wire
+	opt    *Options   // not nil
+	agreed *agreement // nil: on nothing
+	ownEnd func(c *Conn, err error)
+	role   Role
+	timed  bool // the wire has deadlines: whoever waits can be interrupted
 
-	// The reader's: rd belongs to the holder of the read turn.
-	readMu    sync.Mutex // guards readTurn
-	readTurn  turn
-	rd        reader
-	readWatch watch
+	// The reader's: rd and ahead belong to the holder of the read turn.
+	frugal   bool        // rd is given back when it is at rest; guarded by readMu
+	ahead    uint8       // of the next rd, in units of smallBuffer
+	more     atomic.Bool // a complete frame waits in the read buffer
+	rd       *reader     // nil: at rest
+	readMu   sync.Mutex  // guards readTurn
+	readTurn turn
 
 	// The writer's: guarded by mu, but for what wr says belongs to a turn.
-	mu         sync.Mutex
-	wr         writer
-	writeWatch watch
-	pings      pings
+	mu       sync.Mutex
+	wr       writer
+	lastPing uint32 // number of the last Ping of ours
 
 	// The ending's: guarded by mu.
-	closing    protocol.Closing
-	sent       CloseCode   // of our Close, 0 before it
-	closeErr   *CloseError // the Close received
-	firstErr   *CloseError // the first failure
-	closeTimer *time.Timer
-	corkTimer  *time.Timer // where the sweeper cannot flush; nil before it is needed
-	over       bool        // the socket is closed
+	closing protocol.Closing
+	over    bool          // the socket is closed
+	sent    CloseCode     // of our Close, 0 before it
+	done    chan struct{} // is closed when over is set; nil: nobody asked for it yet
+	end     *endState     // nil: nothing has ended yet
 
 	// The keepalive's.
 	keep keepalive
@@ -79,11 +83,11 @@ type Conn struct {
 	serving serving
 
 	// Read by anybody.
+	watches    atomic.Pointer[watches]    // that interrupt calls; nil: none was needed yet
 	readErr    atomic.Pointer[CloseError] // ends every read, once set
 	discarding atomic.Bool                // Close has taken reading over
+	waiting    atomic.Uint32              // what a read waits for: notWaiting, betweenMessages, insideMessage
 	readLimit  atomic.Int64
-	more       atomic.Bool   // a complete frame waits in the read buffer
-	waiting    atomic.Uint32 // what a read waits for: notWaiting, betweenMessages, insideMessage
 	stats      counters
 }
 
@@ -92,30 +96,43 @@ type Conn struct {
 func New(nc net.Conn, s Setup, o *Options) *Conn {
 	c := &Conn{
 		role:   s.Role,
-		opt:    o.settings(),
-		sub:    s.Subprotocol,
+		opt:    o.notNil(),
 		ownEnd: s.OnEnd,
-		done:   make(chan struct{}),
 	}
 	c.timed = nc.SetDeadline(time.Time{}) == nil
-	c.wire = newWire(nc, o != nil && o.KeepNetConn)
-	c.readLimit.Store(c.opt.readLimit)
-	c.readWatch.init(c.wire.setReadDeadline)
-	c.writeWatch.init(c.wire.setWriteDeadline)
+	c.wire = newWire(nc, c.opt.KeepNetConn)
+	c.readLimit.Store(c.opt.readLimit())
 
+	if s.Subprotocol != "" || s.Deflate != nil {
+		c.agreed = &agreement{subprotocol: s.Subprotocol}
+	}
 	if s.Deflate != nil {
 		c.agree(*s.Deflate)
 	}
-	c.rd.in = protocol.NewInbound(s.Role, s.Deflate != nil, c.opt.maxFragments)
-	c.rd.take(s.Buffered)
+	if len(s.Buffered) > 0 {
+		c.needReader()
+		c.rd.take(s.Buffered)
+	}
 	c.stats.wireIn.Add(int64(len(s.Buffered)))
 	c.wr.send.Role = s.Role
-	c.keep.start(c, s.Wheel)
+	c.startKeepalive(s.Wheel)
 	return c
 }
 
 // Done is closed when the connection has ended and its socket is closed.
-func (c *Conn) Done() <-chan struct{} { return c.done }
+func (c *Conn) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.madeDone()
+}
+
+// madeDone makes done, if nobody has done it before. mu is held.
+func (c *Conn) madeDone() chan struct{} {
+	if c.done == nil {
+		c.done = make(chan struct{})
+	}
+	return c.done
+}
 
 // Err is nil while the connection goes on. Then it is the Close received if one
 // came, else the first failure of either direction, a *[CloseError].
@@ -126,23 +143,34 @@ func (c *Conn) Err() error {
 }
 
 func (c *Conn) err() error {
-	switch {
-	case c.closeErr != nil:
-		return c.closeErr
-	case c.firstErr != nil:
-		return c.firstErr
+	switch e := c.end; {
+	case e == nil:
+	case e.received != nil:
+		return e.received
+	case e.first != nil:
+		return e.first
 	}
 	return nil
 }
 
 // Subprotocol is the one that both sides agreed on, or empty
 // (RFC 6455, section 1.9).
-func (c *Conn) Subprotocol() string { return c.sub }
+func (c *Conn) Subprotocol() string {
+	if c.agreed == nil {
+		return ""
+	}
+	return c.agreed.subprotocol
+}
 
 // Extensions names the extension that both sides agreed on with its parameters, as
 // "permessage-deflate; server_no_context_takeover", or is empty (RFC 6455, section
 // 9.1). Windows of 15 bits, which are the rule, are left out.
-func (c *Conn) Extensions() string { return c.extensions }
+func (c *Conn) Extensions() string {
+	if c.agreed == nil {
+		return ""
+	}
+	return c.agreed.extensions
+}
 
 // RemoteAddr is the peer's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.wire.remoteAddr() }

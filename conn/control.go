@@ -21,9 +21,10 @@ func (c *Conn) pong(p []byte) {
 		c.mu.Unlock()
 		return
 	case w.pongs >= maxPongs:
-		w.spare = append(w.spare[:0], p...)
-		if w.spare == nil {
-			w.spare = []byte{}
+		r := w.needRare()
+		r.spare = append(r.spare[:0], p...)
+		if r.spare == nil {
+			r.spare = []byte{}
 		}
 	default:
 		c.commitControl(frame.Pong, p)
@@ -32,16 +33,10 @@ func (c *Conn) pong(p []byte) {
 	c.offer()
 }
 
-// pings are our Pings that were not answered yet, in the order in which they were
-// sent. Each carries its number, so that a Pong answers every Ping sent before it
-// (RFC 6455, section 5.5.3). Guarded by Conn.mu.
-type pings struct {
-	last uint64 // number of the last Ping
-	open []ping
-}
-
+// ping is a Ping of ours. It carries its number, so that a Pong answers every Ping
+// sent before it (RFC 6455, section 5.5.3).
 type ping struct {
-	number uint64
+	number uint32
 	sent   time.Time
 	rtt    chan time.Duration // with room for one; nil: nobody waits
 }
@@ -67,12 +62,12 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	return d, err
 }
 
-func (c *Conn) sendPing(ctx context.Context) (rtt chan time.Duration, number uint64, err error) {
+func (c *Conn) sendPing(ctx context.Context) (rtt chan time.Duration, number uint32, err error) {
 	if err := c.readErr.Load(); err != nil {
 		return nil, 0, err
 	}
 	c.mu.Lock()
-	if err := c.wr.err; err != nil {
+	if err := c.writeErr(); err != nil {
 		c.mu.Unlock()
 		return nil, 0, err
 	}
@@ -86,17 +81,18 @@ func (c *Conn) sendPing(ctx context.Context) (rtt chan time.Duration, number uin
 	return rtt, number, nil
 }
 
-// queuePing commits the next Ping. mu is held and w.err is nil.
-func (c *Conn) queuePing(rtt chan time.Duration) uint64 {
+// queuePing commits the next Ping. mu is held and writeErr is nil.
+func (c *Conn) queuePing(rtt chan time.Duration) uint32 {
+	r := c.wr.needRare()
 	if rtt == nil {
 		// One Ping of the keepalive is enough, or those that nothing but data ever
 		// answers would pile up.
-		c.pings.open = slices.DeleteFunc(c.pings.open, func(p ping) bool { return p.rtt == nil })
+		r.pings = slices.DeleteFunc(r.pings, func(p ping) bool { return p.rtt == nil })
 	}
-	c.pings.last++
-	p := ping{number: c.pings.last, sent: time.Now(), rtt: rtt}
-	c.pings.open = append(c.pings.open, p)
-	c.commitControl(frame.Ping, binary.BigEndian.AppendUint64(nil, p.number))
+	c.lastPing++
+	p := ping{number: c.lastPing, sent: time.Now(), rtt: rtt}
+	r.pings = append(r.pings, p)
+	c.commitControl(frame.Ping, binary.BigEndian.AppendUint64(nil, uint64(p.number)))
 	return p.number
 }
 
@@ -109,20 +105,31 @@ func (c *Conn) ponged(p []byte) {
 	number := binary.BigEndian.Uint64(p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	open := c.pings.open
-	if len(open) == 0 || number < open[0].number || number > c.pings.last {
+	if c.wr.rare == nil || number>>32 != 0 {
+		return
+	}
+	open := c.wr.rare.pings
+	// Numbers begin anew after 2^32 of them; it is their distance to the last that counts.
+	before := c.lastPing - uint32(number)
+	if len(open) == 0 || before > c.lastPing-open[0].number {
 		return
 	}
 	now := time.Now()
-	for len(open) > 0 && open[0].number <= number {
+	for len(open) > 0 && c.lastPing-open[0].number >= before {
 		c.stats.rtt = now.Sub(open[0].sent)
 		open[0].answer(c.stats.rtt)
 		open = open[1:]
 	}
+	c.leavePings(open)
+}
+
+// leavePings keeps those that are still open. mu is held.
+func (c *Conn) leavePings(open []ping) {
 	if len(open) == 0 {
 		open = nil
 	}
-	c.pings.open = open
+	c.wr.rare.pings = open
+	c.wr.leaveRare()
 }
 
 func (p *ping) answer(rtt time.Duration) {
@@ -131,14 +138,11 @@ func (p *ping) answer(rtt time.Duration) {
 	}
 }
 
-func (c *Conn) forgetPing(number uint64) {
+func (c *Conn) forgetPing(number uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i, p := range c.pings.open {
-		if p.number == number {
-			c.pings.open = append(c.pings.open[:i:i], c.pings.open[i+1:]...)
-			return
-		}
+	if r := c.wr.rare; r != nil {
+		c.leavePings(slices.DeleteFunc(r.pings, func(p ping) bool { return p.number == number }))
 	}
 }
 
@@ -162,6 +166,7 @@ func (c *Conn) awaitPong(ctx context.Context, rtt chan time.Duration) (time.Dura
 		c.readTurn.held = true
 		c.readMu.Unlock()
 	}
+	c.needReader()
 	err := c.readToPong(ctx, rtt)
 	c.unlockRead(ctx)
 	c.wakeServe()                          // to look at what was read
@@ -199,7 +204,7 @@ func (c *Conn) awaitOthers(ctx context.Context, rtt chan time.Duration) (time.Du
 		return d, nil
 	case <-ctx.Done():
 		return 0, canceled("ping", ctx.Err())
-	case <-c.done:
+	case <-c.Done():
 		return 0, c.readErr.Load()
 	case <-patience.C:
 		return 0, errPingLate

@@ -12,7 +12,7 @@ import "time"
 // whether it did. mu is held and the write turn is free.
 func (c *Conn) cork() bool {
 	w := &c.wr
-	if !c.more.Load() || len(w.out.b) >= highWater || w.err != nil {
+	if !c.more.Load() || len(w.out.b) >= highWater || c.writeErr() != nil {
 		return false
 	}
 	if !w.due {
@@ -24,13 +24,14 @@ func (c *Conn) cork() bool {
 
 // flushLater has flushCorked called after FlushDelay. mu is held.
 func (c *Conn) flushLater() {
-	switch {
-	case c.wire.tries() && sweeps:
-		corked.add(c, c.opt.flushDelay)
-	case c.corkTimer == nil:
-		c.corkTimer = time.AfterFunc(c.opt.flushDelay, c.flushCorked)
-	default:
-		c.corkTimer.Reset(c.opt.flushDelay)
+	if c.wire.tries() && sweeps {
+		corked.add(c, c.opt.flushDelay())
+		return
+	}
+	if r := c.wr.needRare(); r.corkTimer == nil {
+		r.corkTimer = time.AfterFunc(c.opt.flushDelay(), c.flushCorked)
+	} else {
+		r.corkTimer.Reset(c.opt.flushDelay())
 	}
 }
 
@@ -53,7 +54,7 @@ func (c *Conn) offerData() {
 // lookAhead says, at the end of a message, whether a complete frame waits behind
 // it. The read turn is held.
 func (c *Conn) lookAhead() {
-	if more := c.opt.flushDelay > 0 && c.rd.frameWaits(); more != c.rd.more {
+	if more := c.opt.flushDelay() > 0 && c.rd.frameWaits(); more != c.rd.more {
 		c.rd.more = more
 		c.rd.corks = c.rd.corks || more
 		c.more.Store(more)

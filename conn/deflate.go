@@ -15,6 +15,7 @@ type deflater struct {
 	threshold int
 	misses    uint // messages that did not shrink and could have been a seed
 	used      bool // since the last tick; guarded by Conn.mu
+	packing   int  // bytes of a posted message while it is compressed; guarded by Conn.mu
 }
 
 // body is what a data frame, or a whole message, sends.
@@ -30,7 +31,7 @@ type body struct {
 // agree takes what the handshake agreed on. The peer's direction is as agreed; ours
 // may be less (RFC 7692, section 7.1.2).
 func (c *Conn) agree(p deflate.Params) {
-	k := c.opt.compression
+	k := c.opt.Compression
 	if k == nil {
 		k = &Compression{}
 	}
@@ -40,7 +41,7 @@ func (c *Conn) agree(p deflate.Params) {
 	}
 	ours.WindowBits = min(ours.WindowBits, want.WindowBits)
 	ours.Takeover = ours.Takeover && want.Takeover
-	c.extensions = p.String()
+	c.agreed.extensions = p.String()
 	c.wr.deflate = &deflater{
 		z:         deflate.NewCompressor(ours.WindowBits, ours.Takeover, k.Level),
 		level:     k.Level,
@@ -48,6 +49,7 @@ func (c *Conn) agree(p deflate.Params) {
 		takeover:  ours.Takeover,
 		threshold: k.threshold(),
 	}
+	c.needReader()
 	c.rd.inflate = &inflater{
 		z:        deflate.NewDecompressor(theirs.WindowBits, theirs.Takeover),
 		takeover: theirs.Takeover,

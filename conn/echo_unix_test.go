@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tidewire/websocket/frame"
+	"github.com/tidewire/websocket/internal/wiretest"
 )
 
 // BenchmarkEcho is a round trip over loopback TCP, beside the same bytes without
@@ -128,5 +129,32 @@ func pipelined(b *testing.B, nc net.Conn, out []byte, in, depth int) {
 		if _, err := io.ReadFull(nc, p); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkRead is a message from a socket that has it at hand, on a connection that
+// keeps its reader between two messages and on one that gives it back.
+func BenchmarkRead(b *testing.B) {
+	for _, mode := range []struct {
+		name   string
+		frugal bool
+	}{{"kept", false}, {"frugal", true}} {
+		b.Run(mode.name, func(b *testing.B) {
+			near, _ := wiretest.Pipe(0)
+			c := New(near, Setup{Role: Server}, quiet())
+			defer c.CloseNow()
+			hello := frameOf(Client, true, frame.Text, "hello")
+			w := &onceWire{wire: c.wire}
+			c.wire, c.frugal = w, mode.frugal
+			in, buf := make([]byte, len(hello)), make([]byte, 0, 64)
+			defer reportCPU(b, len(hello))()
+			for b.Loop() {
+				copy(in, hello) // the one before is unmasked
+				w.in = in
+				if _, _, err := c.ReadAppend(context.Background(), buf); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -163,10 +163,10 @@ func TestNoGoroutineOutlivesItsConnection(t *testing.T) {
 						t.Fatalf("%d goroutines, want %d as before", runtime.NumGoroutine(), before)
 					}
 				}
-				if c.closeTimer != nil && c.closeTimer.Stop() {
+				if c.end.timer != nil && c.end.timer.Stop() {
 					t.Error("the close timer still runs")
 				}
-				if c.keep.timer.Stop() {
+				if c.keep.own.timer.Stop() {
 					t.Error("the keepalive's timer still runs")
 				}
 			})

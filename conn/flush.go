@@ -53,9 +53,10 @@ func (c *Conn) takeOut() *buffer {
 
 // addSpare commits the newest of the pongs that were too many.
 func (c *Conn) addSpare() {
-	if c.wr.spare != nil {
-		c.commitControl(frame.Pong, c.wr.spare)
-		c.wr.spare = nil
+	if r := c.wr.rare; r != nil && r.spare != nil {
+		c.commitControl(frame.Pong, r.spare)
+		r.spare = nil
+		c.wr.leaveRare()
 	}
 }
 
@@ -96,12 +97,12 @@ func (c *Conn) letGo() {
 func (c *Conn) next() *buffer {
 	w := &c.wr
 	w.flight = 0
-	wake(&w.room)
+	w.wakeRoom()
 	if w.out != nil {
 		return c.takeOut()
 	}
 	w.busy = false
-	wake(&w.idle)
+	w.wakeIdle()
 	return nil
 }
 
@@ -162,15 +163,16 @@ var errInterrupted = errors.New("websocket: internal error: interrupted")
 // nothing for the whole write timeout fails; a slow one goes on. The write turn is
 // held.
 func (c *Conn) waitWrite(ctx context.Context, head, body []byte) (n int, err error) {
-	c.writeWatch.begin(ctx)
+	watch := &c.madeWatches().write
+	watch.begin(ctx)
 	still := c.watchStandstill()
 	for err == nil && n < len(head)+len(body) {
-		if !c.writeWatch.arm(ctx, c.opt.writeTimeout) {
+		if !watch.arm(ctx, c.opt.writeTimeout()) {
 			err = errInterrupted
 			break
 		}
 		if still != nil {
-			still.Reset(c.opt.writeTimeout)
+			still.Reset(c.opt.writeTimeout())
 		}
 		m := 0
 		if n < len(head) {
@@ -186,10 +188,10 @@ func (c *Conn) waitWrite(ctx context.Context, head, body []byte) (n int, err err
 	if still != nil {
 		still.Stop()
 	}
-	c.writeWatch.end(ctx)
+	watch.end(ctx)
 	if c.wire.tries() {
 		// The next try must not meet this deadline.
-		c.writeWatch.clear()
+		watch.clear()
 	}
 	return n, err
 }
@@ -197,17 +199,17 @@ func (c *Conn) waitWrite(ctx context.Context, head, body []byte) (n int, err err
 // watchStandstill is the write timeout of a connection without deadlines: a timer
 // that cuts it. It is nil where deadlines do that better.
 func (c *Conn) watchStandstill() *time.Timer {
-	if c.timed || c.opt.writeTimeout == 0 {
+	if c.timed || c.opt.writeTimeout() == 0 {
 		return nil
 	}
-	return time.AfterFunc(c.opt.writeTimeout, func() { c.cut(errStuck) })
+	return time.AfterFunc(c.opt.writeTimeout(), func() { c.cut(errStuck) })
 }
 
 // judgeStop says what a write that stopped with err after m bytes comes to: nil to
 // go on. A deadline is not the only thing that interrupts: a wire that has none is
 // closed.
 func (c *Conn) judgeStop(ctx context.Context, err error, m int) error {
-	hit := c.writeWatch.clear()
+	hit := c.writeWatch().clear()
 	switch {
 	case hit && ctx.Err() != nil:
 		return errInterrupted
@@ -234,11 +236,14 @@ func (c *Conn) writeFailed(ctx context.Context, err error) error {
 	c.endWriting(e)
 	c.wr.broken = true
 	putBuffer(c.wr.out)
-	c.wr.out, c.wr.spare, c.wr.busy, c.wr.flight = nil, nil, false, 0
-	wake(&c.wr.idle)
+	c.wr.out, c.wr.busy, c.wr.flight = nil, false, 0
+	if c.wr.rare != nil {
+		c.wr.rare.spare = nil
+	}
+	c.wr.wakeIdle()
 	c.remember(e)
 	c.armClose()
-	err = c.wr.err
+	err = c.writeErr()
 	c.mu.Unlock()
 	if interrupted {
 		return canceled("write", ctx.Err())
@@ -249,11 +254,13 @@ func (c *Conn) writeFailed(ctx context.Context, err error) error {
 // endWriting makes err the permanent error of writing, unless there is one, and
 // wakes everybody who waits to write. mu is held.
 func (c *Conn) endWriting(err error) {
-	w := &c.wr
-	if w.err == nil {
-		w.err = err
+	if e := c.begunEnd(); e.write == nil {
+		e.write = err
 	}
-	w.later, w.laterN = nil, 0
+	w := &c.wr
+	if w.rare != nil {
+		w.rare.later, w.rare.laterN = nil, 0
+	}
 	w.message.end()
-	wake(&w.room)
+	w.wakeRoom()
 }

@@ -100,7 +100,7 @@ func (c *Conn) passPacked(p []byte) error {
 // packedPayload moves the rest of the open frame, and what it inflates to, into m.
 // A message that has come whole is inflated where it lies.
 func (c *Conn) packedPayload(ctx context.Context, m *message) error {
-	rd, f := &c.rd, c.rd.inflate
+	rd, f := c.rd, c.rd.inflate
 	if n := rd.in.Left(); f.gathered == nil && rd.in.Final() && int64(len(rd.buffered())) >= n {
 		p := rd.buffered()[:n]
 		if err := c.passPacked(p); err != nil {
@@ -170,7 +170,7 @@ func (c *Conn) passInflated(p []byte) error {
 // collected, up to limit bytes of the message. It returns io.EOF with the last bytes
 // of a message that is there to its end.
 func (c *Conn) inflateStream(p []byte, limit int64) (int, error) {
-	rd, f := &c.rd, c.rd.inflate
+	rd, f := c.rd, c.rd.inflate
 	most := f.limit(limit)
 	if most >= 0 {
 		// One byte more shows that there are more; the others cost nothing.
@@ -195,7 +195,7 @@ func (c *Conn) inflateStream(p []byte, limit int64) (int, error) {
 func (r *messageReader) streamPacked(ctx context.Context, p []byte) (int, error) {
 	c := r.c
 	for {
-		n, err := c.inflateStream(p, c.opt.streamLimit)
+		n, err := c.inflateStream(p, c.opt.streamLimit())
 		if err == io.EOF {
 			return n, c.endStream()
 		}

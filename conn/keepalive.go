@@ -7,78 +7,100 @@ import (
 
 // keepalive finds silent and slow peers by sampling: every period it looks at how
 // many bytes have come and whether a read waits. So the fast path reads no clock
-// and sets no deadline.
+// and sets no deadline. Times are counted in periods.
 type keepalive struct {
-	period time.Duration // 0: nothing to watch
-	wheel  *Wheel        // nil: timer is ours
-	spot   *spot         // in wheel
+	wheel *Wheel     // nil: own ticks
+	own   *ownTicker // nil if wheel does it, or there is nothing to watch
 
-	mu    sync.Mutex // guards timer and over
-	timer *time.Timer
-	over  bool
+	// The place in wheel, guarded by it.
+	prev, next *Conn
+	rounds     uint32 // whole turns to go
+	slot       uint8
+	gone       bool
 
 	// The tick's.
-	gaveUp   bool          // the connection is cut
-	bytes    int64         // that had come at the last tick
-	silent   time.Duration // without a byte while somebody reads
-	messages int64         // that had ended at the last tick
-	inside   bool          // at the last tick a read waited inside the message that is open now
-	mark     int64         // bytes when that message had last gained enough
-	slow     time.Duration // since then
+	gaveUp   bool   // the connection is cut
+	inside   bool   // at the last tick a read waited inside the message that is open now
+	silent   uint32 // ticks without a byte while somebody reads
+	slow     uint32 // ticks since mark
+	bytes    int64  // that had come at the last tick
+	messages int64  // that had ended at the last tick
+	mark     int64  // bytes when the open message had last gained enough
 }
 
-// start begins to watch c.
-func (k *keepalive) start(c *Conn, w *Wheel) {
-	k.period = samplePeriod(&c.opt)
-	switch {
-	case k.period == 0:
-	case w != nil && k.period >= wheelTick:
-		k.period = k.period.Round(wheelTick)
-		k.wheel, k.spot = w, w.add(c, k.period)
+// ownTicker is what a connection without a wheel has in its place.
+type ownTicker struct {
+	mu    sync.Mutex
+	timer *time.Timer
+	over  bool
+}
+
+// startKeepalive begins to watch c.
+func (c *Conn) startKeepalive(w *Wheel) {
+	switch period := samplePeriod(c.opt); {
+	case period == 0:
+	case w != nil && period >= wheelTick:
+		c.keep.wheel = w
+		w.add(c)
 	default:
-		k.mu.Lock()
-		k.timer = time.AfterFunc(k.period, func() { k.onTimer(c) })
-		k.mu.Unlock()
+		own := new(ownTicker)
+		c.keep.own = own
+		own.mu.Lock()
+		own.timer = time.AfterFunc(period, func() { own.ring(c) })
+		own.mu.Unlock()
 	}
+}
+
+func (own *ownTicker) ring(c *Conn) {
+	c.tick()
+	own.mu.Lock()
+	defer own.mu.Unlock()
+	if !own.over {
+		own.timer.Reset(c.tickPeriod())
+	}
+}
+
+func (own *ownTicker) stop() {
+	own.mu.Lock()
+	defer own.mu.Unlock()
+	own.over = true
+	own.timer.Stop()
+}
+
+// stopKeepalive ends the watching.
+func (c *Conn) stopKeepalive() {
+	if c.keep.wheel != nil {
+		c.keep.wheel.remove(c)
+	}
+	if c.keep.own != nil {
+		c.keep.own.stop()
+	}
+}
+
+// tickPeriod is the time between two ticks. A wheel has a coarser measure.
+func (c *Conn) tickPeriod() time.Duration {
+	period := samplePeriod(c.opt)
+	if c.keep.wheel != nil {
+		period = period.Round(wheelTick)
+	}
+	return period
 }
 
 // samplePeriod is a quarter of the shortest interval that has to be measured.
-func samplePeriod(opt *settings) time.Duration {
+func samplePeriod(opt *Options) time.Duration {
 	shortest := time.Duration(0)
-	for _, d := range []time.Duration{opt.pingInterval, opt.pingTimeout} {
-		if opt.pingInterval > 0 && d > 0 && (shortest == 0 || d < shortest) {
+	for _, d := range []time.Duration{opt.pingInterval(), opt.pingTimeout()} {
+		if opt.pingInterval() > 0 && d > 0 && (shortest == 0 || d < shortest) {
 			shortest = d
 		}
 	}
-	if opt.compression != nil && opt.compression.Takeover && (shortest == 0 || compressorRest < shortest) {
+	if opt.Compression != nil && opt.Compression.Takeover && (shortest == 0 || compressorRest < shortest) {
 		shortest = compressorRest
 	}
-	if opt.minProgress > 0 && (shortest == 0 || progressWindow < shortest) {
+	if opt.minProgress() > 0 && (shortest == 0 || progressWindow < shortest) {
 		shortest = progressWindow
 	}
 	return shortest / ticksPerInterval
-}
-
-func (k *keepalive) onTimer(c *Conn) {
-	c.tick()
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if !k.over {
-		k.timer.Reset(k.period)
-	}
-}
-
-// stop ends the watching.
-func (k *keepalive) stop() {
-	if k.wheel != nil {
-		k.wheel.remove(k.spot)
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.over = true
-	if k.timer != nil {
-		k.timer.Stop()
-	}
 }
 
 // tick is one sample. The period has gone by since the last one.
@@ -105,7 +127,8 @@ func (c *Conn) tick() {
 // being sent: otherwise it may be ours.
 func (c *Conn) judgeSilence(bytes int64, waiting uint32) error {
 	k := &c.keep
-	if c.opt.pingInterval == 0 {
+	interval, timeout := c.opt.pingInterval(), c.opt.pingTimeout()
+	if interval == 0 {
 		return nil
 	}
 	if waiting == notWaiting || bytes != k.bytes {
@@ -115,15 +138,15 @@ func (c *Conn) judgeSilence(bytes int64, waiting uint32) error {
 	if c.sending() {
 		return nil
 	}
-	before := k.silent
-	k.silent += k.period
-	switch {
-	case before < c.opt.pingInterval && k.silent >= c.opt.pingInterval:
+	period := c.tickPeriod()
+	before := time.Duration(k.silent) * period
+	k.silent++
+	switch silent := before + period; {
+	case before < interval && silent >= interval:
 		c.keepalivePing()
-	case c.opt.pingTimeout > 0 && k.silent >= c.opt.pingInterval+c.opt.pingTimeout:
+	case timeout > 0 && silent >= interval+timeout:
 		return errDead
-	case c.opt.pingTimeout == 0 && k.silent >= 2*c.opt.pingInterval:
-		k.silent -= c.opt.pingInterval
+	case timeout == 0 && before/interval < silent/interval:
 		c.keepalivePing()
 	}
 	return nil
@@ -135,12 +158,12 @@ func (c *Conn) judgeSilence(bytes int64, waiting uint32) error {
 func (c *Conn) sending() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.wr.busy && c.opt.writeTimeout > 0
+	return c.wr.busy && c.opt.writeTimeout() > 0
 }
 
 func (c *Conn) keepalivePing() {
 	c.mu.Lock()
-	if c.wr.err != nil {
+	if c.writeErr() != nil {
 		c.mu.Unlock()
 		return
 	}
@@ -152,7 +175,7 @@ func (c *Conn) keepalivePing() {
 // gain enough in a whole progressWindow in which a read waited for it.
 func (c *Conn) judgeProgress(bytes int64, waiting uint32) error {
 	k := &c.keep
-	if c.opt.minProgress == 0 {
+	if c.opt.minProgress() == 0 {
 		return nil
 	}
 	if n := c.stats.messagesIn.Load(); waiting == betweenMessages || n != k.messages {
@@ -162,11 +185,11 @@ func (c *Conn) judgeProgress(bytes int64, waiting uint32) error {
 	if waiting == notWaiting {
 		return nil // which is our time, also if only for this moment
 	}
-	if !k.inside || bytes-k.mark >= c.opt.minProgress {
+	if !k.inside || bytes-k.mark >= c.opt.minProgress() {
 		k.inside, k.mark, k.slow = true, bytes, 0
 		return nil
 	}
-	if k.slow += k.period; k.slow >= progressWindow {
+	if k.slow++; time.Duration(k.slow)*c.tickPeriod() >= progressWindow {
 		return errNoProgress
 	}
 	return nil

@@ -193,7 +193,7 @@ func TestNothingToWatchNeedsNoTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := new(Wheel)
 		c, _ := watched(t, Server, w, quiet())
-		if c.keep.timer != nil || c.keep.wheel != nil || w.timer != nil || w.n != 0 {
+		if c.keep.own != nil || c.keep.wheel != nil || w.timer != nil || w.n != 0 {
 			t.Error("a connection without a keepalive has a timer")
 		}
 	})

@@ -10,9 +10,9 @@ import (
 // is not compressed. mu and the message turn are held; both are given back.
 func (c *Conn) writeLarge(ctx context.Context, m *body) error {
 	w := &c.wr
-	for w.busy && w.err == nil && c.awaitChange(ctx) {
+	for w.busy && c.writeErr() == nil && c.awaitChange(ctx) {
 	}
-	if w.busy || w.err != nil {
+	if w.busy || c.writeErr() != nil {
 		err := c.unwritten(ctx)
 		c.unsend(m)
 		c.endMessage()

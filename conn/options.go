@@ -201,46 +201,36 @@ type Options struct {
 	OnEnd func(c *Conn, err error)
 }
 
-// settings are Options with every default filled in; 0 means off.
-type settings struct {
-	readLimit    int64
-	streamLimit  int64
-	maxFragments int
-	minProgress  int64
-	pingInterval time.Duration
-	pingTimeout  time.Duration
-	closeTimeout time.Duration
-	writeTimeout time.Duration
-	flushDelay   time.Duration
-	queueBytes   int
-	trustText    bool
-	compression  *Compression // nil: off
-	onEnd        func(c *Conn, err error)
+// Every reader of an option asks these, and no connection holds a copy: the defaults
+// are filled in, and 0 means off.
+
+func (o *Options) readLimit() int64   { return orDefault(o.ReadLimit, defaultReadLimit) }
+func (o *Options) streamLimit() int64 { return orDefault(o.StreamLimit, 0) }
+func (o *Options) maxFragments() int  { return orDefault(o.MaxFragments, defaultMaxFragments) }
+func (o *Options) minProgress() int64 { return int64(orDefault(o.MinProgress, defaultMinProgress)) }
+func (o *Options) queueBytes() int    { return orDefault(o.QueueBytes, defaultQueueBytes) }
+
+func (o *Options) pingInterval() time.Duration { return orDefault(o.PingInterval, defaultPingInterval) }
+func (o *Options) pingTimeout() time.Duration  { return orDefault(o.PingTimeout, defaultPingTimeout) }
+func (o *Options) writeTimeout() time.Duration { return orDefault(o.WriteTimeout, defaultWriteTimeout) }
+func (o *Options) flushDelay() time.Duration   { return orDefault(o.FlushDelay, defaultFlushDelay) }
+
+// closeTimeout cannot be turned off.
+func (o *Options) closeTimeout() time.Duration {
+	if o.CloseTimeout <= 0 {
+		return defaultCloseTimeout
+	}
+	return o.CloseTimeout
 }
 
-func (o *Options) settings() settings {
+// noOptions stand for nil: all defaults.
+var noOptions Options
+
+func (o *Options) notNil() *Options {
 	if o == nil {
-		o = &Options{}
+		return &noOptions
 	}
-	s := settings{
-		readLimit:    orDefault(o.ReadLimit, defaultReadLimit),
-		streamLimit:  orDefault(o.StreamLimit, 0),
-		maxFragments: orDefault(o.MaxFragments, defaultMaxFragments),
-		minProgress:  int64(orDefault(o.MinProgress, defaultMinProgress)),
-		pingInterval: orDefault(o.PingInterval, defaultPingInterval),
-		pingTimeout:  orDefault(o.PingTimeout, defaultPingTimeout),
-		closeTimeout: orDefault(o.CloseTimeout, defaultCloseTimeout),
-		writeTimeout: orDefault(o.WriteTimeout, defaultWriteTimeout),
-		flushDelay:   orDefault(o.FlushDelay, defaultFlushDelay),
-		queueBytes:   orDefault(o.QueueBytes, defaultQueueBytes),
-		trustText:    o.TrustText,
-		compression:  o.Compression,
-		onEnd:        o.OnEnd,
-	}
-	if s.closeTimeout == 0 {
-		s.closeTimeout = defaultCloseTimeout
-	}
-	return s
+	return o
 }
 
 // orDefault reads an option: zero is the default, negative is off.

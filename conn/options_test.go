@@ -14,6 +14,7 @@ func TestOptionsZeroIsTheDefaultAndNegativeIsOff(t *testing.T) {
 		pingTimeout:  30 * time.Second,
 		closeTimeout: 5 * time.Second,
 		writeTimeout: 10 * time.Second,
+		flushDelay:   100 * time.Microsecond,
 		queueBytes:   256 << 10,
 	}
 	tests := []struct {
@@ -25,34 +26,49 @@ func TestOptionsZeroIsTheDefaultAndNegativeIsOff(t *testing.T) {
 		{"zero", &Options{}, defaults},
 		{"off", &Options{
 			ReadLimit: -1, StreamLimit: -1, MaxFragments: -1, MinProgress: -1, PingInterval: -1,
-			PingTimeout: -1, CloseTimeout: -1, WriteTimeout: -1, QueueBytes: -1,
+			PingTimeout: -1, CloseTimeout: -1, WriteTimeout: -1, FlushDelay: -1, QueueBytes: -1,
 		}, settings{closeTimeout: 5 * time.Second}}, // which cannot be turned off
 		{"own", &Options{
 			ReadLimit: 1, StreamLimit: 2, MaxFragments: 3, MinProgress: 4, PingInterval: 5,
-			PingTimeout: 6, CloseTimeout: 7, WriteTimeout: 8, QueueBytes: 9, TrustText: true,
+			PingTimeout: 6, CloseTimeout: 7, WriteTimeout: 8, QueueBytes: 9, FlushDelay: 10, TrustText: true,
 		}, settings{
 			readLimit: 1, streamLimit: 2, maxFragments: 3, minProgress: 4, pingInterval: 5,
-			pingTimeout: 6, closeTimeout: 7, writeTimeout: 8, queueBytes: 9, trustText: true,
+			pingTimeout: 6, closeTimeout: 7, writeTimeout: 8, queueBytes: 9, flushDelay: 10, trustText: true,
 		}},
 	}
 	for _, tt := range tests {
-		got := tt.o.settings()
-		if got.onEnd != nil {
-			t.Errorf("%s: settings have a hook, want none", tt.name)
+		o := tt.o.notNil()
+		if o.OnEnd != nil {
+			t.Errorf("%s: there is a hook, want none", tt.name)
 		}
-		if sameSettings(got, tt.want) {
-			continue
+		if got := settingsOf(o); got != tt.want {
+			t.Errorf("%s: settings are %+v, want %+v", tt.name, got, tt.want)
 		}
-		t.Errorf("%s: settings are %+v, want %+v", tt.name, got, tt.want)
 	}
 }
 
-// sameSettings compares all but the hook, which cannot be compared.
-func sameSettings(a, b settings) bool {
-	return a.readLimit == b.readLimit && a.streamLimit == b.streamLimit && a.maxFragments == b.maxFragments &&
-		a.minProgress == b.minProgress && a.pingInterval == b.pingInterval && a.pingTimeout == b.pingTimeout &&
-		a.closeTimeout == b.closeTimeout && a.writeTimeout == b.writeTimeout && a.queueBytes == b.queueBytes &&
-		a.trustText == b.trustText
+// settings are Options as a connection sees them.
+type settings struct {
+	readLimit, streamLimit, minProgress                               int64
+	maxFragments, queueBytes                                          int
+	pingInterval, pingTimeout, closeTimeout, writeTimeout, flushDelay time.Duration
+	trustText                                                         bool
+}
+
+func settingsOf(o *Options) settings {
+	return settings{
+		readLimit:    o.readLimit(),
+		streamLimit:  o.streamLimit(),
+		maxFragments: o.maxFragments(),
+		minProgress:  o.minProgress(),
+		pingInterval: o.pingInterval(),
+		pingTimeout:  o.pingTimeout(),
+		closeTimeout: o.closeTimeout(),
+		writeTimeout: o.writeTimeout(),
+		flushDelay:   o.flushDelay(),
+		queueBytes:   o.queueBytes(),
+		trustText:    o.TrustText,
+	}
 }
 
 func TestOptionsMayBeShared(t *testing.T) {

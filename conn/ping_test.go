@@ -34,7 +34,10 @@ func startPing(ctx context.Context, c *Conn) chan pinged {
 func openPings(c *Conn) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.pings.open)
+	if c.wr.rare == nil {
+		return 0
+	}
+	return len(c.wr.rare.pings)
 }
 
 // expectPing reads a Ping and returns what it carries.

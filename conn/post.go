@@ -33,11 +33,16 @@ func (c *Conn) Post(t MessageType, p []byte) error {
 // released while the message is compressed; then writing may end.
 func (c *Conn) postNow(m outgoing) error {
 	c.wr.message.held = true
-	c.wr.packing = len(m.p) + frame.MaxHeaderLen
+	d := c.wr.deflate
+	if d != nil {
+		d.packing = len(m.p) + frame.MaxHeaderLen
+	}
 	b, packed := c.compose(m)
 	defer putBuffer(packed)
-	c.wr.packing = 0
-	err := c.wr.err
+	if d != nil {
+		d.packing = 0
+	}
+	err := c.writeErr()
 	if err == nil {
 		const final = true
 		c.commit(&b, final)
@@ -74,9 +79,9 @@ func (c *Conn) PostPrepared(ms ...*Prepared) error {
 // judgePost says whether n more bytes may be queued. mu is held.
 func (c *Conn) judgePost(n int) error {
 	switch {
-	case c.wr.err != nil:
-		return c.wr.err
-	case c.opt.queueBytes > 0 && c.wr.queued()+n > c.opt.queueBytes:
+	case c.writeErr() != nil:
+		return c.writeErr()
+	case c.opt.queueBytes() > 0 && c.wr.queued()+n > c.opt.queueBytes():
 		return ErrQueueFull
 	}
 	return nil
@@ -85,6 +90,7 @@ func (c *Conn) judgePost(n int) error {
 // postLater queues a message of n bytes behind the one that holds the message turn.
 // mu is held.
 func (c *Conn) postLater(m outgoing, n int) {
-	c.wr.later = append(c.wr.later, m)
-	c.wr.laterN += n + frame.MaxHeaderLen
+	r := c.wr.needRare()
+	r.later = append(r.later, m)
+	r.laterN += n + frame.MaxHeaderLen
 }

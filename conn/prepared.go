@@ -88,7 +88,7 @@ func (c *Conn) WritePrepared(ctx context.Context, ms ...*Prepared) error {
 		m.body(c.wr.deflate) // compressed now, if nobody did it before, and not under mu
 	}
 	c.mu.Lock()
-	if err := c.wr.err; err != nil {
+	if err := c.writeErr(); err != nil {
 		c.mu.Unlock()
 		return err
 	}

@@ -20,7 +20,7 @@ func (c *Conn) pull(ctx context.Context, p []byte) (int, error) {
 			c.stats.wireIn.Add(int64(n))
 			return n, nil
 		}
-		hit := c.readWatch.clear()
+		hit := c.readWatch().clear()
 		switch {
 		case c.discarding.Load() && !c.rd.closer && c.readErr.Load() == nil:
 			return 0, errTakenOver
@@ -60,14 +60,14 @@ func (c *Conn) waitingNow() {
 // receive is one attempt of pull. A new context costs a watcher only if there is
 // nothing to read yet.
 func (c *Conn) receive(ctx context.Context, p []byte) (int, error) {
-	if c.wire.tries() && (c.rd.corks || !c.readWatch.watches(ctx)) {
+	if c.wire.tries() && (c.rd.corks || !c.readWatch().watches(ctx)) {
 		n, err := c.tryReceive(p)
 		if n > 0 || err != nil {
 			return n, err
 		}
 	}
 	c.uncork()
-	c.readWatch.begin(ctx)
+	c.watchRead(ctx)
 	c.waitingNow()
 	if p != nil {
 		return c.wire.read(p)
@@ -102,7 +102,7 @@ func (c *Conn) hold(b *buffer) int {
 }
 
 // nextSize is how large the next buffer to read into is.
-func (rd *reader) nextSize() int { return max(rd.ahead, smallBuffer) }
+func (rd *reader) nextSize() int { return max(int(rd.ahead), smallBuffer) }
 
 // adapt makes the next buffer larger after a full one, and smaller after some that
 // were mostly empty. It replaces such a one by one that fits: nobody shall pin more
@@ -111,10 +111,10 @@ func (rd *reader) adapt(b *buffer) *buffer {
 	n := len(b.b)
 	switch {
 	case n == cap(b.b):
-		rd.ahead, rd.mostlyEmpty = min(2*n, bigBuffer), 0
+		rd.ahead, rd.mostlyEmpty = int32(min(2*n, bigBuffer)), 0
 	case n <= cap(b.b)/2 && cap(b.b) > smallBuffer:
 		if rd.mostlyEmpty++; rd.mostlyEmpty == shrinkAfter {
-			rd.ahead, rd.mostlyEmpty = cap(b.b)/2, 0
+			rd.ahead, rd.mostlyEmpty = int32(cap(b.b)/2), 0
 		}
 		fitting := getBuffer(n)
 		fitting.b = append(fitting.b, b.b...)
@@ -126,11 +126,23 @@ func (rd *reader) adapt(b *buffer) *buffer {
 	return b
 }
 
+// nextWhole is frame.Whole of b, which is what is buffered.
+func (rd *reader) nextWhole(b []byte) (start, end int) {
+	if rd.end == 0 {
+		start, end := frame.Whole(b)
+		rd.start, rd.end = int32(start), int32(end)
+	}
+	return int(rd.start), int(rd.end)
+}
+
 // frameWaits reports whether a complete frame is in the buffer.
 func (rd *reader) frameWaits() bool {
 	b := rd.buffered()
 	if len(b) == 0 {
 		return false
+	}
+	if _, end := rd.nextWhole(b); end > 0 {
+		return true
 	}
 	h, err := frame.ParseHeader(b)
 	return err == nil && h.Length <= int64(len(b)-h.Len())
@@ -144,7 +156,7 @@ func (c *Conn) inside() bool {
 // fill waits for more bytes behind the buffered ones. The buffer has room for the
 // longest header and the longest control payload, and never needs more.
 func (c *Conn) fill(ctx context.Context) error {
-	rd := &c.rd
+	rd := c.rd
 	if rd.buf == nil {
 		_, err := c.pull(ctx, nil)
 		return err
@@ -173,6 +185,7 @@ func (rd *reader) consume(n int) {
 		return
 	}
 	rd.pos += n
+	rd.end = 0
 	if rd.pos == len(rd.buf.b) {
 		rd.release()
 	}
@@ -180,7 +193,7 @@ func (rd *reader) consume(n int) {
 
 func (rd *reader) release() {
 	putBuffer(rd.buf)
-	rd.buf, rd.pos = nil, 0
+	rd.buf, rd.pos, rd.end = nil, 0, 0
 }
 
 // take starts with bytes that came behind the handshake.

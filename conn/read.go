@@ -20,26 +20,28 @@ import (
 // kind goes on there.
 
 // reader is the state of the incoming half. It belongs to the holder of the read
-// turn.
+// turn, who finds it there, and may be gone between two turns.
 type reader struct {
 	in protocol.Inbound
 
 	// buf.b[pos:] has arrived and is not parsed yet; buf is nil if that is nothing.
 	buf         *buffer
 	pos         int
-	ahead       int  // size of the next buffer; 0: the smallest
-	mostlyEmpty int  // buffers in a row
-	more        bool // Conn.more
-	corks       bool // it was true since the reader waited
+	start, end  int32 // of the message in one frame that stands at pos, as frame.Whole; 0: ask it
+	ahead       int32 // size of the next buffer; 0: the smallest
+	mostlyEmpty int8  // buffers in a row
+
+	more   bool // Conn.more
+	corks  bool // it was true since the reader waited
+	drop   bool // the rest of the open message goes to nobody
+	closer bool // the turn is held by Close, which discards
+	now    bool // the turn is held for a Receiver: nothing may wait for the socket
 
 	inflate *inflater // nil: no compression was agreed on
 
 	kept   []byte         // of the open message: bytes that a canceled read left
 	size   int64          // of the open message: bytes so far, inflated
 	stream *messageReader // the Reader that the open message belongs to
-	drop   bool           // the rest of the open message goes to nobody
-	closer bool           // the turn is held by Close, which discards
-	now    bool           // the turn is held for a Receiver: nothing may wait for the socket
 	served message        // of a Receiver's, as far as it has come
 }
 
@@ -92,10 +94,13 @@ func (c *Conn) readMessage(ctx context.Context, m *message) (MessageType, error)
 
 // collect reads frames until a message is whole.
 func (c *Conn) collect(ctx context.Context, m *message) (MessageType, error) {
-	rd := &c.rd
+	rd := c.rd
 	c.leaveStream()
 	if err := c.skip(ctx); err != nil {
 		return 0, err
+	}
+	if t, ok := c.collectWhole(m); ok {
+		return t, nil
 	}
 	m.resume(rd)
 	for {
@@ -117,6 +122,34 @@ func (c *Conn) collect(ctx context.Context, m *message) (MessageType, error) {
 			return t, nil
 		}
 	}
+}
+
+// collectWhole is collect for the usual case: the message is one frame, not
+// compressed, and is in the buffer already. It reports false, and has done nothing, in
+// every other case, a broken rule among them.
+func (c *Conn) collectWhole(m *message) (MessageType, bool) {
+	rd := c.rd
+	b := rd.buffered()
+	start, end := rd.nextWhole(b)
+	if n := c.readLimit.Load(); end == 0 || n > 0 && int64(end-start) > n || len(rd.kept) > 0 {
+		return 0, false
+	}
+	op := frame.Opcode(b[0] & 0x0f)
+	key, masked := frame.WholeKey(b, start)
+	have := len(m.b)
+	if cap(m.b)-have < end-start {
+		m.grow(end - start)
+	}
+	m.b = append(m.b, b[start:end]...)
+	if !rd.in.Whole(op, masked, key, m.b[have:]) {
+		m.b = m.b[:have]
+		return 0, false
+	}
+	rd.consume(end)
+	c.stats.framesIn.Add(1)
+	rd.size = int64(end - start)
+	c.messageEnded()
+	return MessageType(op), true
 }
 
 // messageEnded counts the message that has just been delivered.
@@ -160,7 +193,7 @@ func (c *Conn) payload(ctx context.Context, m *message) error {
 		return err
 	}
 	for c.rd.in.Left() > 0 {
-		room := m.room(&c.rd, c.readLimit.Load())
+		room := m.room(c.rd, c.readLimit.Load())
 		n, err := c.take(ctx, room)
 		if err != nil {
 			return err
@@ -296,10 +329,7 @@ func (c *Conn) lockRead(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return canceled("read", err)
 	}
-	c.readMu.Lock()
-	got := c.readTurn.acquire(&c.readMu, ctx.Done())
-	c.readMu.Unlock()
-	if !got {
+	if !c.acquireRead(ctx.Done()) {
 		return canceled("read", ctx.Err())
 	}
 	if c.discarding.Load() || c.readErr.Load() != nil {
@@ -311,12 +341,15 @@ func (c *Conn) lockRead(ctx context.Context) error {
 
 // unlockRead gives the read turn back at the end of a call with ctx.
 func (c *Conn) unlockRead(ctx context.Context) {
-	c.readWatch.end(ctx)
+	c.readWatch().end(ctx)
 	c.releaseRead()
 }
 
 func (c *Conn) releaseRead() {
 	c.readMu.Lock()
+	if c.frugal {
+		c.leaveReader()
+	}
 	c.readTurn.release()
 	c.readMu.Unlock()
 }
@@ -328,7 +361,7 @@ func (c *Conn) outcome(ctx context.Context) error {
 		return err
 	}
 	select {
-	case <-c.done:
+	case <-c.Done():
 		return c.readErr.Load()
 	case <-ctx.Done():
 		return canceled("read", ctx.Err())

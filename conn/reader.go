@@ -60,7 +60,7 @@ func (r *messageReader) begin(ctx context.Context) (MessageType, error) {
 // leaveStream makes an unfinished message of a Reader the next call's, or, if part
 // of it has been handed out, nobody's. The read turn is held.
 func (c *Conn) leaveStream() {
-	rd := &c.rd
+	rd := c.rd
 	if rd.stream == nil {
 		return
 	}
@@ -96,7 +96,7 @@ func (r *messageReader) read(ctx context.Context, p []byte) (int, error) {
 // next hands out the next bytes of the message, those first that a canceled Read
 // had collected.
 func (r *messageReader) next(ctx context.Context, p []byte) (int, error) {
-	rd := &r.c.rd
+	rd := r.c.rd
 	switch {
 	case rd.stream != r:
 		return 0, ErrAbandoned
@@ -120,7 +120,7 @@ func (r *messageReader) stream(ctx context.Context, p []byte) (int, error) {
 		if err := c.advance(ctx); err != nil {
 			return 0, err
 		}
-		if err := c.judgeSize(c.opt.streamLimit); err != nil {
+		if err := c.judgeSize(c.opt.streamLimit()); err != nil {
 			return 0, err
 		}
 		if left := c.rd.in.Left(); left > 0 {

@@ -365,6 +365,7 @@ func TestReaderInterruptedByClose(t *testing.T) {
 			synctest.Wait()
 			go c.Close()
 			p.expectClose(CloseNormal)
+			synctest.Wait() // the Close is out before the Read is interrupted
 			p.send(p.frame(fin, frame.Continuation, " a message"))
 			synctest.Wait()
 			select {

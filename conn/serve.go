@@ -49,6 +49,9 @@ func (c *Conn) Serve(r Receiver) error {
 	}
 	c.serving.r = r
 	c.serving.polled = c.wire.tellEdges(c)
+	c.readMu.Lock()
+	c.frugal = c.serving.polled
+	c.readMu.Unlock()
 	go c.serveOn(true) // what has come already
 	return nil
 }
@@ -153,11 +156,12 @@ func (c *Conn) serveNext(mayWait bool) (MessageType, message, error) {
 	}
 	c.readTurn.acquire(&c.readMu, nil)
 	c.readMu.Unlock()
+	c.needReader()
 	defer c.releaseRead()
 	if c.discarding.Load() {
 		return 0, message{}, errTakenOver
 	}
-	rd := &c.rd
+	rd := c.rd
 	c.waiting.Store(notWaiting)
 	rd.now = c.serving.polled
 	rd.served.lend, rd.served.stays = true, rd.now

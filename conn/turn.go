@@ -1,14 +1,20 @@
 package conn
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // turn is a lock that can be waited for with a context, first come first served.
 // Its fields are guarded by the mutex that its user names.
 type turn struct {
-	held    bool
-	over    bool // no turn is given any more
-	waiting []chan struct{}
+	line *line // nil: nobody waits
+	held bool
+	over bool // no turn is given any more
 }
+
+// line is who waits for a turn, the first one first.
+type line struct{ waiting []chan struct{} }
 
 // acquire takes the turn, waiting until done is closed. mu is held at the call
 // and at the return. It reports false if done ended the wait or the turn is over.
@@ -40,39 +46,51 @@ func (t *turn) enqueue() chan struct{} {
 		return nil
 	}
 	ch := make(chan struct{})
-	t.waiting = append(t.waiting, ch)
+	if t.line == nil {
+		t.line = new(line)
+	}
+	t.line.waiting = append(t.line.waiting, ch)
 	return ch
 }
 
 // dequeue leaves the line, and passes the turn on if it came meanwhile.
 func (t *turn) dequeue(ch chan struct{}) {
-	for i, w := range t.waiting {
-		if w == ch {
-			t.waiting = append(t.waiting[:i], t.waiting[i+1:]...)
+	if l := t.line; l != nil {
+		if i := slices.Index(l.waiting, ch); i >= 0 {
+			l.waiting = slices.Delete(l.waiting, i, i+1)
+			t.leave()
 			return
 		}
 	}
 	t.release()
 }
 
+// leave drops a line in which nobody is left.
+func (t *turn) leave() {
+	if len(t.line.waiting) == 0 {
+		t.line = nil
+	}
+}
+
 // release gives the turn to the first in line.
 func (t *turn) release() {
-	if len(t.waiting) == 0 {
+	if t.line == nil {
 		t.held = false
 		return
 	}
-	close(t.waiting[0])
-	t.waiting = t.waiting[1:]
-	if len(t.waiting) == 0 {
-		t.waiting = nil
-	}
+	close(t.line.waiting[0])
+	t.line.waiting = t.line.waiting[1:]
+	t.leave()
 }
 
 // end wakes everybody in line; nobody gets the turn any more.
 func (t *turn) end() {
 	t.over = true
-	for _, ch := range t.waiting {
+	if t.line == nil {
+		return
+	}
+	for _, ch := range t.line.waiting {
 		close(ch)
 	}
-	t.waiting = nil
+	t.line = nil
 }

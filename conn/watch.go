@@ -21,6 +21,45 @@ type watch struct {
 	last <-chan struct{} // of the call before
 }
 
+// watches are those of both directions. A connection has none before one is needed:
+// when a context that can end waits, when Close interrupts a read, when a write
+// finds the socket full. Then they stay.
+type watches struct{ read, write watch }
+
+// madeWatches makes the watches, if nobody has done it before.
+func (c *Conn) madeWatches() *watches {
+	if w := c.watches.Load(); w != nil {
+		return w
+	}
+	w := new(watches)
+	w.read.init(c.wire.setReadDeadline)
+	w.write.init(c.wire.setWriteDeadline)
+	c.watches.CompareAndSwap(nil, w)
+	return c.watches.Load()
+}
+
+// readWatch is nil if nothing of ours has ever interrupted anything.
+func (c *Conn) readWatch() *watch {
+	if w := c.watches.Load(); w != nil {
+		return &w.read
+	}
+	return nil
+}
+
+func (c *Conn) writeWatch() *watch {
+	if w := c.watches.Load(); w != nil {
+		return &w.write
+	}
+	return nil
+}
+
+// watchRead has a read that is about to wait end with ctx.
+func (c *Conn) watchRead(ctx context.Context) {
+	if ctx.Done() != nil {
+		c.madeWatches().read.begin(ctx)
+	}
+}
+
 // past is a deadline that has gone by.
 var past = time.Unix(1, 0)
 
@@ -30,10 +69,10 @@ func (w *watch) init(setDeadline func(time.Time)) {
 }
 
 // watches reports whether waiting with ctx costs nothing: it cannot be canceled,
-// or its watcher is there already.
+// or its watcher is there already. w may be nil.
 func (w *watch) watches(ctx context.Context) bool {
-	if ctx.Done() == nil {
-		return true
+	if ctx.Done() == nil || w == nil {
+		return ctx.Done() == nil
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -61,9 +100,9 @@ func (w *watch) begin(ctx context.Context) {
 
 // end is called after the waits of a call. The watcher is kept only if the same
 // channel came a second time: most programs use one context for all calls or a
-// new one for each.
+// new one for each. w may be nil.
 func (w *watch) end(ctx context.Context) {
-	if ctx.Done() == nil {
+	if ctx.Done() == nil || w == nil {
 		return
 	}
 	w.mu.Lock()
@@ -75,8 +114,11 @@ func (w *watch) end(ctx context.Context) {
 	w.last = ctx.Done()
 }
 
-// close drops the watcher of a connection that has ended.
+// close drops the watcher of a connection that has ended. w may be nil.
 func (w *watch) close() {
+	if w == nil {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.drop()
@@ -112,8 +154,11 @@ func (w *watch) interrupt() {
 	w.setDeadline(past)
 }
 
-// clear undoes an interruption and reports whether there was one.
+// clear undoes an interruption and reports whether there was one. w may be nil.
 func (w *watch) clear() bool {
+	if w == nil {
+		return false
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	hit := w.hit

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"math"
 	"sync"
 	"time"
 )
@@ -11,38 +12,26 @@ import (
 type Wheel struct {
 	mu    sync.Mutex
 	timer *time.Timer       // of the next turn, or of the one that runs; nil while empty
-	slots [wheelSlots]*spot // lists
+	slots [wheelSlots]*Conn // lists
 	now   int               // the slot that was looked at last
 	n     int               // connections
 }
 
-// spot is the place of one connection in a wheel.
-type spot struct {
-	c          *Conn
-	ticks      int // of its period
-	slot       int
-	rounds     int // whole turns to go
-	prev, next *spot
-	gone       bool
-}
-
-// add calls c.tick every period, a multiple of wheelTick, until remove.
-func (w *Wheel) add(c *Conn, period time.Duration) *spot {
+// add calls c.tick every c.tickPeriod, a multiple of wheelTick, until remove.
+func (w *Wheel) add(c *Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := &spot{c: c, ticks: int(period / wheelTick)}
-	w.insert(s)
+	w.insert(c)
 	if w.n++; w.timer == nil {
 		w.arm()
 	}
-	return s
 }
 
-func (w *Wheel) remove(s *spot) {
+func (w *Wheel) remove(c *Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.unlink(s)
-	s.gone = true
+	w.unlink(c)
+	c.keep.gone = true
 	if w.n--; w.n == 0 {
 		w.timer.Stop()
 		w.timer = nil
@@ -62,17 +51,17 @@ func (w *Wheel) arm() {
 // another timer runs already, or none has to.
 func (w *Wheel) turn(own **time.Timer) {
 	due := w.due(own)
-	for _, s := range due {
-		s.c.tick()
+	for _, c := range due {
+		c.tick()
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.timer != *own {
 		return // all that were due are gone
 	}
-	for _, s := range due {
-		if !s.gone {
-			w.insert(s)
+	for _, c := range due {
+		if !c.keep.gone {
+			w.insert(c)
 		}
 	}
 	w.arm()
@@ -80,46 +69,49 @@ func (w *Wheel) turn(own **time.Timer) {
 
 // due takes those out of the next slot whose time has come, if own is the wheel's
 // timer.
-func (w *Wheel) due(own **time.Timer) (due []*spot) {
+func (w *Wheel) due(own **time.Timer) (due []*Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.timer != *own {
 		return nil
 	}
 	w.now = (w.now + 1) % wheelSlots
-	for s := w.slots[w.now]; s != nil; {
-		next := s.next
-		if s.rounds == 0 {
-			w.unlink(s)
-			due = append(due, s)
+	for c := w.slots[w.now]; c != nil; {
+		k := &c.keep
+		next := k.next
+		if k.rounds == 0 {
+			w.unlink(c)
+			due = append(due, c)
 		} else {
-			s.rounds--
+			k.rounds--
 		}
-		s = next
+		c = next
 	}
 	return due
 }
 
-func (w *Wheel) insert(s *spot) {
-	s.slot = (w.now + s.ticks) % wheelSlots
-	s.rounds = (s.ticks - 1) / wheelSlots
-	s.prev, s.next = nil, w.slots[s.slot]
-	if s.next != nil {
-		s.next.prev = s
+func (w *Wheel) insert(c *Conn) {
+	k, ticks := &c.keep, int64(c.tickPeriod()/wheelTick)
+	k.slot = uint8((int64(w.now) + ticks) % wheelSlots)
+	k.rounds = uint32(min((ticks-1)/wheelSlots, math.MaxUint32))
+	k.prev, k.next = nil, w.slots[k.slot]
+	if k.next != nil {
+		k.next.keep.prev = c
 	}
-	w.slots[s.slot] = s
+	w.slots[k.slot] = c
 }
 
-// unlink takes s out of its list, if it is in one.
-func (w *Wheel) unlink(s *spot) {
+// unlink takes c out of its list, if it is in one.
+func (w *Wheel) unlink(c *Conn) {
+	k := &c.keep
 	switch {
-	case s.prev != nil:
-		s.prev.next = s.next
-	case w.slots[s.slot] == s:
-		w.slots[s.slot] = s.next
+	case k.prev != nil:
+		k.prev.keep.next = k.next
+	case w.slots[k.slot] == c:
+		w.slots[k.slot] = k.next
 	}
-	if s.next != nil {
-		s.next.prev = s.prev
+	if k.next != nil {
+		k.next.keep.prev = k.prev
 	}
-	s.prev, s.next = nil, nil
+	k.prev, k.next = nil, nil
 }

@@ -10,7 +10,7 @@ import (
 
 // Writing, from the top. Bytes on their way out are in one of three places:
 //
-//	later     posted behind a message that is not at its end yet
+//	later     (in rare) posted behind a message that is not at its end yet
 //	out       framed and committed: sent whole, or the connection ends
 //	flight    taken from out by the holder of the write turn, for the socket
 //
@@ -23,27 +23,18 @@ import (
 // writer is the state of the outgoing half, guarded by Conn.mu.
 type writer struct {
 	send   protocol.Outbound
-	keys   keys
-	err    error // ends every write, once set
 	broken bool  // the socket takes nothing any more
+	due    bool  // a flush of what is corked has been arranged
+	busy   bool  // the write turn is taken
+	pongs  uint8 // in out
 
+	keys    *keys     // a client's, made with its first frame
 	deflate *deflater // nil: no compression was agreed on
-
-	message turn       // guarded by Conn.mu
-	later   []outgoing // posted while the message turn was taken
-	laterN  int        // bytes in later
-	packing int        // bytes of a posted message while it is compressed
+	message turn      // guarded by Conn.mu
 
 	out    *buffer // nil if empty
-	due    bool    // a flush of what is corked has been arranged
-	busy   bool    // the write turn is taken
-	flight int     // bytes its holder has not sent yet, at most
-
-	pongs int    // in out
-	spare []byte // the newest pong beyond maxPongs, nil if none
-
-	room chan struct{} // the holder of the message turn waits here for a change
-	idle chan struct{} // the ending waits here until all is sent
+	flight int     // bytes that the holder of the write turn has not sent yet, at most
+	rare   *rare   // nil if there is nothing in it
 }
 
 // outgoing is a message of a caller's, judged.
@@ -81,7 +72,7 @@ func (c *Conn) Write(ctx context.Context, t MessageType, p []byte) error {
 // judgeOutgoing refuses what must not be sent.
 func (c *Conn) judgeOutgoing(t MessageType, p []byte) (outgoing, error) {
 	op, err := t.opcode()
-	if err == nil && op == frame.Text && !c.opt.trustText {
+	if err == nil && op == frame.Text && !c.opt.TrustText {
 		err = judgeText(p)
 	}
 	return outgoing{op: op, plain: t.isPlain(), p: p}, err
@@ -100,16 +91,20 @@ func judgeText(p []byte) error {
 // was committed, whatever came then.
 func (c *Conn) sendMessage(ctx context.Context, m outgoing) (committed bool, err error) {
 	c.mu.Lock()
+	if c.commitsNow(ctx, &m) {
+		c.commitWhole(m.op, m.p)
+		return true, c.flush(ctx)
+	}
 	if err := c.beginMessage(ctx); err != nil {
 		c.offer()
 		return false, err
 	}
 	b, packed := c.compose(m)
 	defer putBuffer(packed)
-	if c.wr.err != nil {
+	if c.writeErr() != nil {
 		c.endMessage()
 		c.offer()
-		return false, c.wr.err
+		return false, c.writeErr()
 	}
 	if len(b.p) > copyMax {
 		err := c.writeLarge(ctx, &b)
@@ -121,11 +116,30 @@ func (c *Conn) sendMessage(ctx context.Context, m outgoing) (committed bool, err
 	return true, c.flush(ctx)
 }
 
+// commitsNow reports whether a message needs nothing but to be framed: no turn, no
+// room, no mask and no compression. mu is held.
+func (c *Conn) commitsNow(ctx context.Context, m *outgoing) bool {
+	w := &c.wr
+	return !w.message.held && w.deflate == nil && m.prepared == nil && len(m.p) <= copyMax &&
+		w.committed() < highWater && c.writeErr() == nil && ctx.Err() == nil && w.send.Whole(m.op)
+}
+
+// commitWhole is commit for such a message.
+func (c *Conn) commitWhole(op frame.Opcode, p []byte) {
+	out := reserve(c.wr.out, frame.MaxHeaderLen+len(p))
+	before := len(out.b)
+	out.b = append(frame.AppendWhole(out.b, op, len(p)), p...)
+	c.wr.out = out
+	c.stats.framesOut++
+	c.stats.wireOut += int64(len(out.b) - before)
+	c.stats.bytesOut += int64(len(p))
+}
+
 // beginMessage takes the message turn and waits until there is room to commit.
 // mu is held.
 func (c *Conn) beginMessage(ctx context.Context) error {
-	if c.wr.err != nil {
-		return c.wr.err
+	if c.writeErr() != nil {
+		return c.writeErr()
 	}
 	if err := ctx.Err(); err != nil {
 		return canceled("write", err)
@@ -145,8 +159,8 @@ func (c *Conn) beginMessage(ctx context.Context) error {
 
 // unwritten is why a wait before a frame was committed ended. mu is held.
 func (c *Conn) unwritten(ctx context.Context) error {
-	if c.wr.err != nil {
-		return c.wr.err
+	if c.writeErr() != nil {
+		return c.writeErr()
 	}
 	return canceled("write", ctx.Err())
 }
@@ -163,22 +177,23 @@ func (c *Conn) endMessage() {
 // nil.
 func (c *Conn) commitLater(d *deflater) {
 	w := &c.wr
-	if w.err != nil {
+	if w.rare == nil || c.writeErr() != nil {
 		return
 	}
 	const final = true
-	for _, m := range w.later {
+	for _, m := range w.rare.later {
 		b, packed := d.compose(m)
 		c.commit(&b, final)
 		putBuffer(packed)
 	}
-	w.later, w.laterN = nil, 0
+	w.rare.later, w.rare.laterN = nil, 0
+	w.leaveRare()
 }
 
 // awaitRoom waits until less than limit bytes are committed and unsent. mu and the
 // message turn are held.
 func (c *Conn) awaitRoom(ctx context.Context, limit int) error {
-	for c.wr.err == nil && c.wr.committed() >= limit {
+	for c.writeErr() == nil && c.wr.committed() >= limit {
 		if !c.wr.busy { // corked: nobody is sending it
 			c.offer()
 			c.mu.Lock()
@@ -188,7 +203,7 @@ func (c *Conn) awaitRoom(ctx context.Context, limit int) error {
 			break
 		}
 	}
-	if c.wr.err != nil || c.wr.committed() >= limit {
+	if c.writeErr() != nil || c.wr.committed() >= limit {
 		return c.unwritten(ctx)
 	}
 	return nil
@@ -198,7 +213,7 @@ func (c *Conn) awaitRoom(ctx context.Context, limit int) error {
 // and the message turn are held.
 func (c *Conn) awaitChange(ctx context.Context) bool {
 	changed := make(chan struct{})
-	c.wr.room = changed
+	c.wr.needRare().room = changed
 	c.mu.Unlock()
 	defer c.mu.Lock()
 	select {
@@ -218,10 +233,19 @@ func (w *writer) committed() int {
 }
 
 // queued is committed and what is posted and not committed yet.
-func (w *writer) queued() int { return w.committed() + w.laterN + w.packing }
+func (w *writer) queued() int {
+	n := w.committed()
+	if w.rare != nil {
+		n += w.rare.laterN
+	}
+	if w.deflate != nil {
+		n += w.deflate.packing
+	}
+	return n
+}
 
 // commit frames b behind what is committed: it will be sent whole or the
-// connection ends. mu and the message turn are held, and w.err is nil.
+// connection ends. mu and the message turn are held, and writeErr is nil.
 func (c *Conn) commit(b *body, final bool) {
 	h := c.dataHeader(b, final)
 	if b.frame != nil && c.role == Server {
@@ -233,7 +257,7 @@ func (c *Conn) commit(b *body, final bool) {
 	c.learn(b)
 }
 
-// dataHeader asks for the header of b. mu and the message turn are held, and w.err
+// dataHeader asks for the header of b. mu and the message turn are held, and writeErr
 // is nil.
 func (c *Conn) dataHeader(b *body, final bool) frame.Header {
 	ask := c.wr.send.Data
@@ -263,6 +287,9 @@ func (c *Conn) commitControl(op frame.Opcode, p []byte) error {
 func (c *Conn) put(h *frame.Header, p []byte) {
 	// Every frame of a client has a new key (RFC 6455, section 5.3).
 	if h.Masked {
+		if c.wr.keys == nil {
+			c.wr.keys = new(keys)
+		}
 		h.Key = c.wr.keys.next()
 	}
 	out := reserve(c.wr.out, frame.MaxHeaderLen+len(p))

@@ -37,7 +37,7 @@ func (c *Conn) Writer(ctx context.Context, t MessageType) (io.WriteCloser, error
 		return nil, err
 	}
 	c.mu.Unlock()
-	w := &messageWriter{c: c, ctx: ctx, op: op, checked: op == frame.Text && !c.opt.trustText}
+	w := &messageWriter{c: c, ctx: ctx, op: op, checked: op == frame.Text && !c.opt.TrustText}
 	if !t.isPlain() {
 		w.deflate = c.wr.deflate
 	}
@@ -188,7 +188,7 @@ func (w *messageWriter) giveUp(err error) error {
 	c := w.c
 	c.mu.Lock()
 	switch {
-	case c.wr.err != nil:
+	case c.writeErr() != nil:
 	case w.begun:
 		c.giveUpMessage()
 	default:

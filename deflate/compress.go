@@ -144,7 +144,7 @@ func (c *Compressor) Learn(msg []byte) {
 		return
 	}
 	if c.history == nil {
-		c.history = getHistory(int(c.windowBits))
+		c.history = getHistory(int(c.windowBits), c.takeover)
 	}
 	c.history.learn(msg)
 	c.learned = min(c.learned+len(msg), c.window())

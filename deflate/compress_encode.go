@@ -112,7 +112,7 @@ func (c *Compressor) alone(e *encoder, msg []byte) {
 // it to that.
 func (c *Compressor) withHistory(e *encoder, part []byte) {
 	if c.history == nil {
-		c.history = getHistory(int(c.windowBits))
+		c.history = getHistory(int(c.windowBits), c.takeover)
 	}
 	h := c.history
 	h.prepare(c.level)

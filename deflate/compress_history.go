@@ -28,9 +28,14 @@ var (
 // firstHistory is the least that is reserved for bytes of history.
 const firstHistory = 256
 
-func getHistory(windowBits int) *history {
-	if h, ok := histories[windowBits].Get().(*history); ok {
-		return h
+// getHistory returns an empty history. One that is kept from message to message is
+// new: it grows with what its connection sends, where one of the pool has the size
+// that others needed.
+func getHistory(windowBits int, takeover bool) *history {
+	if !takeover {
+		if h, ok := histories[windowBits].Get().(*history); ok {
+			return h
+		}
 	}
 	return &history{bits: uint8(windowBits)}
 }

@@ -47,6 +47,11 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 func TestCompressorMemory(t *testing.T) {
 	r := newRand(1)
 	modes(t, func(t *testing.T, bits int, takeover bool, level Level) {
+		for _, kept := range []bool{false, true} { // others leave large histories to the pool
+			other := NewCompressor(bits, kept, level)
+			other.AppendPart(other.AppendPart(nil, textMessage(r, 100_000), More), nil, End)
+			other.Reset()
+		}
 		c := NewCompressor(bits, takeover, level)
 		if c.Append(nil, jsonMessage(r, 1, 100)); c.history != nil && cap(c.history.buf) > 512 {
 			t.Errorf("holds %d bytes of history after 200", cap(c.history.buf))

@@ -178,21 +178,26 @@ func (h Header) Append(b []byte) []byte {
 	if h.Masked {
 		b1 = bitMask
 	}
-	// The minimal number of bytes must be used (RFC 6455, section 5.2).
-	switch {
-	case h.Length < 0:
-		panic("websocket: internal error: negative payload length")
-	case h.Length < form16:
-		b = append(b, b0, b1|byte(h.Length))
-	case h.Length <= math.MaxUint16:
-		b = append(b, b0, b1|form16, byte(h.Length>>8), byte(h.Length))
-	default:
-		b = binary.BigEndian.AppendUint64(append(b, b0, b1|form64), uint64(h.Length))
-	}
+	b = appendStart(b, b0, b1, h.Length)
 	if h.Masked {
 		b = append(b, h.Key[:]...)
 	}
 	return b
+}
+
+// appendStart appends the first two bytes of a header and the length.
+func appendStart(b []byte, b0, b1 byte, length int64) []byte {
+	// The minimal number of bytes must be used (RFC 6455, section 5.2).
+	switch {
+	case length < 0:
+		panic("websocket: internal error: negative payload length")
+	case length < form16:
+		return append(b, b0, b1|byte(length))
+	case length <= math.MaxUint16:
+		return append(b, b0, b1|form16, byte(length>>8), byte(length))
+	default:
+		return binary.BigEndian.AppendUint64(append(b, b0, b1|form64), uint64(length))
+	}
 }
 
 // Len returns how many bytes Append adds.

@@ -4,6 +4,7 @@
 //	./frame              FuzzHeader           what is accepted has one encoding, and a refusal is final
 //	./frame              FuzzMask             Mask equals its plain twin
 //	./frame              FuzzUTF8             the verdict is that of unicode/utf8, under any split
+//	./frame              FuzzWhole            the short way to a message in one frame is that by its Header
 //	./frame              FuzzUTF8Inside       so is that of a few bytes inside of text, of any length
 //	./frame              FuzzClose            a Close's payload that is accepted is written again as it was
 //	./handshake          FuzzRequestHead      any cut, the same verdict; and what net/http reads

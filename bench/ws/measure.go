@@ -151,7 +151,7 @@ func (sc *scenario) rounds(ctx context.Context, s *settings, progress *progress,
 			o.Results[i].take(p.countCalls())
 		}
 	}
-	return nil
+	return context.Cause(ctx) // nil, if there was no interrupt
 }
 
 // oneByOne is for scenarios in which all contestants at once would be too many.

@@ -117,7 +117,7 @@ func (p *pair) fanOut(size, rounds int) (Figures, error) {
 
 // push has the server send messages by itself, and waits until the load has got them.
 func (p *pair) push(method string, arg any, messages int) (Figures, error) {
-	before, err := worker.CPUTime(p.server.PID())
+	before, err := worker.SettledCPUTime(p.server.PID())
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (p *pair) push(method string, arg any, messages int) (Figures, error) {
 		return nil, sendErr
 	}
 	elapsed := time.Since(start)
-	after, err := worker.CPUTime(p.server.PID())
+	after, err := worker.SettledCPUTime(p.server.PID())
 	return Figures{
 		CPU:  float64(after-before) / float64(messages),
 		Rate: float64(messages) / elapsed.Seconds(),

@@ -210,6 +210,24 @@ func (in *Inbound) End() (message bool, err error) {
 	return true, nil
 }
 
+// Whole is Header, Payload and End at once, for the usual frame, as frame.Whole finds
+// it: a message by itself, not compressed; op says of which type, and p is its payload,
+// masked with key or not. It reports false if the frame breaks a rule. Then nothing has
+// changed but p, perhaps; the three find out what it is, given the payload as it came.
+func (in *Inbound) Whole(op frame.Opcode, masked bool, key [4]byte, p []byte) bool {
+	if in.inFrame || in.message != 0 || masked != (in.role == Server) {
+		return false
+	}
+	if masked {
+		frame.Mask(p, key, 0)
+	}
+	if op != frame.Text {
+		return true
+	}
+	end, bad := frame.UTF8{}.Next(p)
+	return bad < 0 && end.Complete()
+}
+
 func badText() error {
 	return &frame.Error{Code: frame.CloseInvalidPayload, Section: "8.1", Msg: "text message is not valid UTF-8"}
 }

@@ -42,6 +42,13 @@ func (out *Outbound) Data(op frame.Opcode, final bool, length int) (frame.Header
 	return frame.Header{Fin: final, Opcode: op, Masked: out.Role == Client, Length: int64(length)}, nil
 }
 
+// Whole asks to send a message of type op, Text or Binary, in one frame. It reports
+// false if Data would refuse it or make another frame of it, and for a client, whose
+// frames are masked.
+func (out *Outbound) Whole(op frame.Opcode) bool {
+	return !out.closed && !out.inside && out.Role == Server && (op == frame.Text || op == frame.Binary)
+}
+
 // Packed is Data for a message that is compressed: RSV1 marks its first frame and no
 // other (RFC 7692, section 6).
 func (out *Outbound) Packed(op frame.Opcode, final bool, length int) (frame.Header, error) {

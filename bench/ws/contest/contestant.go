@@ -84,6 +84,7 @@ func All() []*Contestant {
 		gorillaContestant(),
 		coderContestant(),
 		gobwasContestant(),
+		gobwasHelpers(),
 		gwsContestant(),
 	}
 	// To come, one line each: tidewireServe() with Conn.Serve, tidewireNetConn() with

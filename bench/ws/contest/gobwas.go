@@ -36,6 +36,34 @@ func gobwasContestant() *Contestant {
 	}
 }
 
+// gobwasHelpers is the first example of the package's README: two helpers on the socket,
+// which check text by themselves.
+func gobwasHelpers() *Contestant {
+	return &Contestant{
+		Name: "gobwas-wsutil",
+		Uses: "Upgrader on the socket, ReadClientData and WriteServerMessage",
+		Raw: func(j *Job) func(net.Conn) {
+			return func(nc net.Conn) {
+				defer nc.Close()
+				if _, err := ws.Upgrade(nc); err != nil {
+					return
+				}
+				for {
+					p, op, err := wsutil.ReadClientData(nc)
+					if err != nil {
+						return
+					}
+					j.Work()
+					if wsutil.WriteServerMessage(nc, op, p) != nil {
+						return
+					}
+				}
+			}
+		},
+		Groups: []string{"echo", "text"},
+	}
+}
+
 type gobwasServer struct{ job *Job }
 
 func (s *gobwasServer) upgrade(nc net.Conn) {

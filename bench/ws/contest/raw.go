@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync"
 )
 
 // rawTCP is what Go's sockets cost. It answers the opening handshake with a constant and
@@ -16,7 +17,7 @@ func rawTCP() *Contestant {
 		Uses:    "net.Conn: reads up to 64 KiB, answers a whole read with one write, knows nothing of frames",
 		Raw:     func(j *Job) func(net.Conn) { return (&rawServer{job: j}).serve },
 		HTTP:    func(j *Job) http.Handler { return http.HandlerFunc((&rawServer{job: j}).hijack) },
-		Prepare: func(p []byte) (any, error) { return binaryFrame(p), nil },
+		Prepare: func(p []byte) (any, error) { return appendBinary(nil, p), nil },
 	}
 }
 
@@ -82,9 +83,14 @@ func (s *rawServer) echo(nc net.Conn) {
 type rawPeer struct{ nc net.Conn }
 
 func (p rawPeer) Write(m []byte) error {
-	_, err := p.nc.Write(binaryFrame(m))
+	b := rawFrames.Get().(*[]byte)
+	defer rawFrames.Put(b)
+	*b = appendBinary((*b)[:0], m)
+	_, err := p.nc.Write(*b)
 	return err
 }
+
+var rawFrames = sync.Pool{New: func() any { return new([]byte) }}
 
 func (p rawPeer) Deliver(prepared any) error {
 	frame, ok := prepared.([]byte)
@@ -95,10 +101,10 @@ func (p rawPeer) Deliver(prepared any) error {
 	return err
 }
 
-// binaryFrame is a short message as a server sends it (RFC 6455, section 5.2).
-func binaryFrame(p []byte) []byte {
+// appendBinary appends a short message as a server sends it (RFC 6455, section 5.2).
+func appendBinary(b, p []byte) []byte {
 	if len(p) < 126 {
-		return append([]byte{0x82, byte(len(p))}, p...)
+		return append(append(b, 0x82, byte(len(p))), p...)
 	}
-	return append([]byte{0x82, 126, byte(len(p) >> 8), byte(len(p))}, p...)
+	return append(append(b, 0x82, 126, byte(len(p)>>8), byte(len(p))), p...)
 }

@@ -83,23 +83,24 @@ type Slice struct {
 // slice measures the server with process id pid while work runs.
 func (c *client) slice(pid int, work func() error) (*Slice, error) {
 	c.messages, c.bytes, c.times, c.heard = 0, 0, histogram{}, time.Now()
-	own := cpuclock.Process()
 	before, err := look(pid)
 	if err != nil {
 		return nil, err
 	}
+	start, own := time.Now(), cpuclock.Process()
 	if err := work(); err != nil {
 		return nil, err
 	}
+	own = cpuclock.Process() - own
 	after, err := look(pid)
 	return &Slice{
 		Messages: c.messages,
 		Bytes:    c.bytes,
-		Elapsed:  after.at.Sub(before.at),
+		Elapsed:  after.at.Sub(start),
 		Server:   after.cpu - before.cpu,
 		Reads:    after.reads - before.reads,
 		Writes:   after.writes - before.writes,
-		Load:     cpuclock.Process() - own,
+		Load:     own,
 		P50:      c.times.quantile(0.5),
 		P99:      c.times.quantile(0.99),
 	}, err
@@ -113,11 +114,11 @@ type state struct {
 }
 
 func look(pid int) (s state, err error) {
-	if s.reads, s.writes, err = worker.FileCalls(pid); err != nil {
+	s.at = time.Now()
+	if s.cpu, err = worker.SettledCPUTime(pid); err != nil {
 		return s, err
 	}
-	s.cpu, err = worker.CPUTime(pid)
-	s.at = time.Now()
+	s.reads, s.writes, err = worker.FileCalls(pid)
 	return s, err
 }
 

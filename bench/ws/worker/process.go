@@ -48,8 +48,28 @@ func CPUs() []int {
 	return all
 }
 
-// CPUTime is the processor time that a process has used, user and system, to the
-// nanosecond. It costs the process nothing.
+// SettledCPUTime is CPUTime when the process has nothing more to do: what a thread has
+// used that is still running may not be in its clock for some milliseconds. A process
+// that goes on and on is looked at after 50 ms.
+func SettledCPUTime(pid int) (time.Duration, error) {
+	const (
+		pause, most = 300 * time.Microsecond, 50 * time.Millisecond
+		nothing     = 10 * time.Microsecond
+	)
+	before, err := CPUTime(pid)
+	for start := time.Now(); err == nil && time.Since(start) < most; {
+		time.Sleep(pause)
+		now, err := CPUTime(pid)
+		if err != nil || now-before < nothing {
+			return now, err
+		}
+		before = now
+	}
+	return before, err
+}
+
+// CPUTime is the processor time that a process has used, user and system. It costs the
+// process nothing, and is exact for threads that do not run.
 func CPUTime(pid int) (time.Duration, error) {
 	const wholeProcess = 2 // CPUCLOCK_SCHED, clock_getcpuclockid(3)
 	var now unix.Timespec

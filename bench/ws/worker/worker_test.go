@@ -123,7 +123,7 @@ func TestPinnedChildHasOneCPU(t *testing.T) {
 
 func TestProcessorTimeOfAChild(t *testing.T) {
 	w := child(t, Place{CPU: -1, Procs: 1})
-	before, err := CPUTime(w.PID())
+	before, err := SettledCPUTime(w.PID())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,12 +131,31 @@ func TestProcessorTimeOfAChild(t *testing.T) {
 	if err := w.Call("burn", ms, nil, minute); err != nil {
 		t.Fatal(err)
 	}
-	after, err := CPUTime(w.PID())
+	after, err := SettledCPUTime(w.PID())
 	if used := after - before; err != nil || used < ms*time.Millisecond {
 		t.Errorf("got %v, %v, want at least %d ms", used, err, ms)
 	}
 	if rss, err := Resident(w.PID()); err != nil || rss < 1<<20 {
 		t.Errorf("resident: got %d, %v, want at least 1 MiB", rss, err)
+	}
+}
+
+// A child that has just answered has its last milliseconds in its clock.
+func TestSettledTimeMissesNothing(t *testing.T) {
+	w := child(t, Place{CPU: -1, Procs: 1})
+	for range 20 {
+		before, err := SettledCPUTime(w.PID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		const ms = 2
+		if err := w.Call("burn", ms, nil, minute); err != nil {
+			t.Fatal(err)
+		}
+		after, err := SettledCPUTime(w.PID())
+		if used := after - before; err != nil || used < ms*time.Millisecond {
+			t.Fatalf("got %v, %v, want at least %d ms", used, err, ms)
+		}
 	}
 }
 

@@ -1,0 +1,60 @@
+package conn
+
+import (
+	"sync"
+
+	"github.com/tidewire/websocket/internal/protocol"
+)
+
+// A reader is there while somebody has the read turn. Between two turns a connection
+// that is frugal gives it back, if there is nothing in it to remember. A program that
+// reads in a loop waits with the turn in its hand, so there is nothing to gain for it.
+
+// readers are those that connections at rest gave back.
+var readers sync.Pool
+
+// acquireRead takes the read turn, waiting until done is closed, and makes sure that
+// there is a reader. It reports false if done ended the wait.
+func (c *Conn) acquireRead(done <-chan struct{}) bool {
+	c.readMu.Lock()
+	got := c.readTurn.acquire(&c.readMu, done)
+	c.readMu.Unlock()
+	if got {
+		c.needReader()
+	}
+	return got
+}
+
+// needReader makes sure that there is a reader. The read turn is held.
+func (c *Conn) needReader() {
+	if c.rd != nil {
+		return
+	}
+	rd, _ := readers.Get().(*reader)
+	if rd == nil {
+		rd = new(reader)
+	}
+	rd.in = protocol.NewInbound(c.role, c.wr.deflate != nil, c.opt.maxFragments())
+	rd.ahead = int32(c.ahead) * smallBuffer
+	c.rd = rd
+}
+
+// leaveReader gives a reader back that has nothing to remember but the size of the
+// next buffer. The read turn is held.
+func (c *Conn) leaveReader() {
+	if rd := c.rd; rd != nil && rd.atRest() {
+		if rd.mostlyEmpty > 0 {
+			rd.ahead /= 2
+		}
+		c.rd, c.ahead = nil, uint8(rd.ahead/smallBuffer)
+		*rd = reader{}
+		readers.Put(rd)
+	}
+}
+
+// atRest reports whether a new reader would go on just as well: between messages,
+// which leaves nothing kept, no Reader and nothing to drop, with nothing buffered or
+// corked, and without compression.
+func (rd *reader) atRest() bool {
+	return !rd.in.InFrame() && !rd.in.InMessage() && rd.buf == nil && !rd.corks && rd.inflate == nil
+}

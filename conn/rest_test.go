@@ -1,0 +1,171 @@
+package conn
+
+import (
+	"context"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tidewire/websocket/frame"
+)
+
+// A frugal connection gives its reader back only when there is nothing in it to
+// remember, and goes on with another one as if it had kept it.
+func TestFrugalConnectionForgetsNothing(t *testing.T) {
+	ctx := context.Background()
+	for name, test := range map[string]struct {
+		begin func(t *testing.T, c *Conn, p *peer) // leaves something to remember
+		want  string                               // what the next Read returns
+	}{
+		"a Read canceled inside a header": {func(t *testing.T, c *Conn, p *peer) {
+			p.send(p.frame(fin, frame.Text, "hello")[:1])
+			cancelRead(t, c)
+			p.send(p.frame(fin, frame.Text, "hello")[1:])
+		}, "hello"},
+		"a Read canceled inside a message": {func(t *testing.T, c *Conn, p *peer) {
+			p.send(p.frame(!fin, frame.Text, "hel"))
+			cancelRead(t, c)
+			p.message(frame.Continuation, "lo")
+		}, "hello"},
+		"a Read canceled behind an empty fragment": {func(t *testing.T, c *Conn, p *peer) {
+			p.send(p.frame(!fin, frame.Text, ""))
+			cancelRead(t, c)
+			p.message(frame.Continuation, "hello")
+		}, "hello"},
+		"a Read canceled inside a Ping": {func(t *testing.T, c *Conn, p *peer) {
+			ping := p.frame(fin, frame.Ping, "body")
+			p.send(ping[:len(ping)-4])
+			cancelRead(t, c)
+			p.send(ping[len(ping)-4:])
+			p.message(frame.Text, "hello")
+		}, "hello"},
+		"a Reader that was left": {func(t *testing.T, c *Conn, p *peer) {
+			p.message(frame.Text, "nobody's")
+			_, r, err := c.Reader(ctx)
+			if _, err2 := r.Read(make([]byte, 3)); err != nil || err2 != nil {
+				t.Fatal(err, err2)
+			}
+			p.message(frame.Text, "hello")
+		}, "hello"},
+		"a message that waits": {func(t *testing.T, c *Conn, p *peer) {
+			p.send(append(p.frame(fin, frame.Text, "first"), p.frame(fin, frame.Text, "hello")...))
+			if _, got, err := c.Read(ctx); string(got) != "first" || err != nil {
+				t.Fatalf("Read = %q, %v", got, err)
+			}
+		}, "hello"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBothRoles(t, func(t *testing.T, role Role) {
+				c, p := newPeer(t, role, quiet())
+				c.frugal = true
+				test.begin(t, c, p)
+				if c.rd == nil {
+					t.Fatal("the reader is gone")
+				}
+				if _, got, err := c.Read(ctx); string(got) != test.want || err != nil {
+					t.Fatalf("Read = %q, %v; want %q", got, err, test.want)
+				}
+				p.message(frame.Text, "once more")
+				if _, got, err := c.Read(ctx); string(got) != "once more" || err != nil {
+					t.Fatalf("Read = %q, %v", got, err)
+				}
+				if c.rd != nil {
+					t.Error("the reader is still there")
+				}
+			})
+		})
+	}
+}
+
+// cancelRead has a Read wait until its context ends.
+func cancelRead(t *testing.T, c *Conn) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, _, err := c.Read(ctx); ctx.Err() == nil {
+		t.Fatalf("Read = %v before its context ended", err)
+	}
+}
+
+// What was corked goes out when the next reader waits.
+func TestFrugalConnectionFlushesWhenItWaits(t *testing.T) {
+	inBothRoles(t, func(t *testing.T, role Role) {
+		o := quiet()
+		o.FlushDelay = time.Hour
+		c, p := newPeer(t, role, o)
+		c.frugal = true
+		p.send(append(p.frame(fin, frame.Text, "first"), p.frame(fin, frame.Text, "second")...))
+		for _, want := range []string{"first", "second"} {
+			if _, got, err := c.Read(context.Background()); string(got) != want || err != nil {
+				t.Fatalf("Read = %q, %v; want %q", got, err, want)
+			}
+			if want == "first" {
+				c.Post(Text, []byte(want))
+			}
+		}
+		start := time.Now()
+		cancelRead(t, c)
+		p.expect(frame.Text, "first")
+		if d := time.Since(start); d > time.Second {
+			t.Errorf("an answer went out after %v, want when the reader waits", d)
+		}
+		if c.rd != nil {
+			t.Error("the reader is still there")
+		}
+	})
+}
+
+// What comes in large pieces is read in large pieces also by the next reader.
+func TestFrugalConnectionRemembersTheSizeOfItsBuffers(t *testing.T) {
+	rd := reader{ahead: midBuffer, mostlyEmpty: 1}
+	for _, want := range []int{2 * smallBuffer, smallBuffer, smallBuffer} {
+		c := &Conn{opt: &noOptions, rd: &rd}
+		c.leaveReader()
+		if c.rd != nil {
+			t.Fatal("the reader is still there")
+		}
+		c.needReader()
+		if got := c.rd.nextSize(); got != want {
+			t.Errorf("the next buffer has %d bytes, want %d", got, want)
+		}
+		rd = *c.rd
+		rd.mostlyEmpty = 1
+	}
+}
+
+// The numbers of Pings may wrap: a Pong answers those sent before it all the same,
+// and one with a number that was not sent yet nothing.
+func TestPingsThatBeginAnewAreAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p := newPeer(t, Client, quiet())
+		go readUntilEnd(c)
+		c.lastPing = math.MaxUint32 - 1
+		var answers []chan pinged
+		var bodies []string
+		for range 4 {
+			answers = append(answers, startPing(context.Background(), c))
+			bodies = append(bodies, p.expectPing())
+		}
+		for _, wrong := range []string{"\x00\x00\x00\x00\x00\x00\x00\x09", "\x00\x00\x00\x01\x00\x00\x00\x01", "\x00\x00\x00\x00\xff\xff\xff\xfe"} {
+			p.message(frame.Pong, wrong)
+		}
+		synctest.Wait()
+		if n := openPings(c); n != 4 {
+			t.Fatalf("%d Pings are open, want 4", n)
+		}
+		p.message(frame.Pong, bodies[2])
+		for _, answer := range answers[:3] {
+			if a := <-answer; a.err != nil {
+				t.Errorf("Ping = %v", a.err)
+			}
+		}
+		if n := openPings(c); n != 1 {
+			t.Errorf("%d Pings are open, want the last one", n)
+		}
+		p.message(frame.Pong, bodies[3])
+		if a := <-answers[3]; a.err != nil {
+			t.Errorf("Ping = %v", a.err)
+		}
+	})
+}
