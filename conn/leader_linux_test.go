@@ -189,7 +189,7 @@ func TestGoexitDoesNotEndThePoller(t *testing.T) {
 	}
 }
 
-var manyShort = flag.Int("long", 0, "how many short connections TestShortConnections makes; 0: as many as fit a test")
+var manyShort = flag.Int("manyshort", 0, "how many short connections TestShortConnections makes; 0: as many as fit a test")
 
 // Connections that come and go at once: nothing is lost, nothing leaked, no byte and no
 // event goes to another connection.
