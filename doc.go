@@ -30,6 +30,8 @@
 //   - [conn.Conn.Reader] streams one message of any size
 //   - [conn.Conn.Discard] is for a connection that only sends: somebody must read, to answer pings and to see the end
 //   - [ReadJSON] reads a message as JSON
+//   - [conn.Conn.Serve] calls a [Receiver] for each message instead: on Linux a connection that waits so has no
+//     goroutine and no buffer; [conn.Conn.Serving] tells that it was called
 //   - [conn.Conn.SetReadLimit] changes the limit of 1 MiB for a message held in memory
 //
 // Writing:

@@ -78,6 +78,7 @@ var (
 	ErrClosed    = conn.ErrClosed
 	ErrQueueFull = conn.ErrQueueFull
 	ErrAbandoned = conn.ErrAbandoned
+	ErrServing   = conn.ErrServing
 )
 
 // Upgrade is [server.Upgrade].

@@ -282,7 +282,7 @@ func adviseCompressionNotAgreed(t *testing.T) {
 			for _, role := range both {
 				synctest.Test(t, func(t *testing.T) {
 					c, p := newPeer(t, role, quiet())
-					p.send(bits(0x40, one(fin, op, payload))(p.role)...)
+					p.send(setBits(0x40, one(fin, op, payload))(p.role)...)
 					if _, got, err := c.Read(t.Context()); brokenRule(err) != CloseProtocolError {
 						t.Errorf("%v with RSV1 and %x: %q, %v; want 1002", op, payload, got, err)
 					}

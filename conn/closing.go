@@ -349,7 +349,6 @@ func (c *Conn) ended() {
 		return
 	}
 	c.over = true
-	done := c.madeDone() // from here on others find it
 	c.wr.broken = true
 	c.wr.wakeIdle()
 	if timer := c.begunEnd().timer; timer != nil {
@@ -361,7 +360,7 @@ func (c *Conn) ended() {
 	c.stopKeepalive()
 	c.readWatch().close()
 	c.writeWatch().close()
-	close(done)
+	close(c.madeDone())
 	if c.ownEnd != nil || c.opt.OnEnd != nil {
 		go c.tell(err)
 	}

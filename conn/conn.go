@@ -57,9 +57,9 @@ type Conn struct {
 	role   Role
 	timed  bool // the wire has deadlines: whoever waits can be interrupted
 
-	// The reader's: rd and ahead belong to the holder of the read turn.
+	// The reader's: rd and habit belong to the holder of the read turn.
 	frugal   bool        // rd is given back when it is at rest; guarded by readMu
-	ahead    uint8       // of the next rd, in units of smallBuffer
+	habit    uint8       // of the next rd, with whose buffers it goes on
 	more     atomic.Bool // a complete frame waits in the read buffer
 	rd       *reader     // nil: at rest
 	readMu   sync.Mutex  // guards readTurn
@@ -72,10 +72,9 @@ type Conn struct {
 
 	// The ending's: guarded by mu.
 	closing protocol.Closing
-	over    bool          // the socket is closed
-	sent    CloseCode     // of our Close, 0 before it
-	done    chan struct{} // is closed when over is set; nil: nobody asked for it yet
-	end     *endState     // nil: nothing has ended yet
+	over    bool      // the socket is closed
+	sent    CloseCode // of our Close, 0 before it
+	end     *endState // nil: nothing has ended yet
 
 	// The keepalive's.
 	keep keepalive
@@ -83,10 +82,11 @@ type Conn struct {
 	serving serving
 
 	// Read by anybody.
-	watches    atomic.Pointer[watches]    // that interrupt calls; nil: none was needed yet
-	readErr    atomic.Pointer[CloseError] // ends every read, once set
-	discarding atomic.Bool                // Close has taken reading over
-	waiting    atomic.Uint32              // what a read waits for: notWaiting, betweenMessages, insideMessage
+	done       atomic.Pointer[chan struct{}] // is closed when over is set; nil: nobody asked for it yet
+	watches    atomic.Pointer[watches]       // that interrupt calls; nil: none was needed yet
+	readErr    atomic.Pointer[CloseError]    // ends every read, once set
+	discarding atomic.Bool                   // Close has taken reading over
+	waiting    atomic.Uint32                 // what a read waits for: notWaiting, betweenMessages, insideMessage
 	readLimit  atomic.Int64
 	stats      counters
 }
@@ -120,18 +120,17 @@ func New(nc net.Conn, s Setup, o *Options) *Conn {
 }
 
 // Done is closed when the connection has ended and its socket is closed.
-func (c *Conn) Done() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.madeDone()
-}
+func (c *Conn) Done() <-chan struct{} { return c.madeDone() }
 
-// madeDone makes done, if nobody has done it before. mu is held.
+// madeDone makes done, if nobody has done it before. It takes no lock: a context that
+// is asked under one may ask for Done.
 func (c *Conn) madeDone() chan struct{} {
-	if c.done == nil {
-		c.done = make(chan struct{})
+	if done := c.done.Load(); done != nil {
+		return *done
 	}
-	return c.done
+	done := make(chan struct{})
+	c.done.CompareAndSwap(nil, &done)
+	return *c.done.Load()
 }
 
 // Err is nil while the connection goes on. Then it is the Close received if one

@@ -142,7 +142,7 @@ var lostMessages = []struct {
 		much := records(98, highWater)
 		j.sent("Post", j.c.Post(Text.Uncompressed(), much))
 		j.canceled(like, func(ctx context.Context) error {
-			_, err := j.c.sendMessage(ctx, outgoing{op: frame.Text, p: msg[:copyMax]})
+			_, err := j.c.sendMessage(ctx, &outgoing{op: frame.Text, p: msg[:copyMax]})
 			return err
 		})
 		return [][]byte{much}, [][]byte{like}

@@ -45,7 +45,7 @@ func seq(parts ...func(Role) [][]byte) func(Role) [][]byte {
 }
 
 // bits is a frame whose first byte is changed.
-func bits(or byte, f func(Role) [][]byte) func(Role) [][]byte {
+func setBits(or byte, f func(Role) [][]byte) func(Role) [][]byte {
 	return func(from Role) [][]byte {
 		b := f(from)
 		b[0][0] |= or
@@ -172,7 +172,7 @@ func brokenFrames() []talk {
 	}
 	for _, op := range []frame.Opcode{frame.Continuation, frame.Text, frame.Binary, frame.Close, frame.Ping, frame.Pong} {
 		for rsv := byte(1); rsv <= 7; rsv++ {
-			ts = append(ts, broken(fmt.Sprintf("%v with reserved bits %d", op, rsv), "5.2", bits(rsv<<4, one(fin, op, ""))))
+			ts = append(ts, broken(fmt.Sprintf("%v with reserved bits %d", op, rsv), "5.2", setBits(rsv<<4, one(fin, op, ""))))
 		}
 		ts = append(ts, broken(fmt.Sprintf("%v masked wrongly", op), "5.1", wrongMask(one(fin, op, ""))))
 	}

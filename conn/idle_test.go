@@ -19,8 +19,8 @@ func TestIdleConnectionIsSmall(t *testing.T) {
 		name      string
 		got, most uintptr
 	}{
-		{"Conn", unsafe.Sizeof(Conn{}), 352},
-		{"reader", unsafe.Sizeof(reader{}), 112},
+		{"Conn", unsafe.Sizeof(Conn{}), 368},
+		{"reader", unsafe.Sizeof(reader{}), 176},
 		{"rare", unsafe.Sizeof(rare{}), 112},
 		{"watches", unsafe.Sizeof(watches{}), 144},
 		{"endState", unsafe.Sizeof(endState{}), 48},
@@ -37,7 +37,7 @@ func TestConnectionAtRestHoldsItselfOnly(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) != 8 {
 		t.Skip("the figures are those of 64 bits")
 	}
-	const n, most = 10_000, 352 + 16
+	const n, most = 10_000, 384 + 16
 	var w Wheel
 	cs := make([]*Conn, n)
 	wires := make([]onceWire, n)
@@ -62,7 +62,7 @@ func TestConnectionAtRestHoldsItselfOnly(t *testing.T) {
 		t.Errorf("a connection at rest holds %d bytes, want %d at most", each, most)
 	}
 	for _, c := range cs {
-		if c.rd != nil || c.wr.rare != nil || c.watches.Load() != nil || c.done != nil {
+		if c.rd != nil || c.wr.rare != nil || c.watches.Load() != nil || c.done.Load() != nil {
 			t.Fatal("a connection at rest has a block that only a busy one needs")
 		}
 		c.CloseNow()

@@ -15,7 +15,7 @@ func ReadJSON[T any](ctx context.Context, c *Conn) (T, error) {
 		return v, err
 	}
 	err := json.Unmarshal(m.b, &v)
-	m.giveBack()
+	m.giveBack(false)
 	if err != nil {
 		return v, fmt.Errorf("websocket: read JSON: %w", err)
 	}

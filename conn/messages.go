@@ -21,8 +21,8 @@ import (
 // there. Limits and errors are those of [Conn.Read].
 func (c *Conn) Messages(ctx context.Context) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
+		m := message{lend: true}
 		for {
-			m := message{lend: true}
 			t, err := c.readMessage(ctx, &m)
 			if err != nil {
 				if !IsNormal(err) {
@@ -31,7 +31,7 @@ func (c *Conn) Messages(ctx context.Context) iter.Seq2[Message, error] {
 				return
 			}
 			goOn := yield(Message{Type: t, Data: m.b}, nil)
-			m.giveBack()
+			m.giveBack(goOn && c.more.Load())
 			if !goOn {
 				return
 			}
@@ -39,10 +39,17 @@ func (c *Conn) Messages(ctx context.Context) iter.Seq2[Message, error] {
 	}
 }
 
-// giveBack ends the lending of a message.
-func (m *message) giveBack() {
+// giveBack ends the lending of a message. again says that the next one has come
+// already: then its memory stays at hand.
+func (m *message) giveBack(again bool) {
+	if again && m.pooled != nil {
+		poison(m.b)
+		m.b = m.b[:0]
+		return
+	}
 	if m.pooled == nil {
 		poison(m.b)
 	}
 	m.free()
+	m.b = nil
 }

@@ -70,8 +70,11 @@ const (
 	// so that the write timeout measures standing still and not size.
 	piece = 16 << 10
 
-	// sweepAtMost is how long the sweeper sleeps while something is corked for longer.
-	sweepAtMost = time.Second
+	// sweepGap is how long the sweeper sleeps at least, so that a corked message waits for
+	// FlushDelay and that at most, and sweepAtMost how long while nothing is corked for
+	// less. After that without work it ends.
+	sweepGap    = 200 * time.Microsecond
+	sweepAtMost = 50 * time.Millisecond
 
 	// shrinkAfter is how many buffers in a row must come half empty before the next
 	// one is smaller.

@@ -10,8 +10,8 @@ import "github.com/tidewire/websocket/frame"
 //
 // Text must be UTF-8, as for [Conn.Write]. Safe for concurrent use.
 func (c *Conn) Post(t MessageType, p []byte) error {
-	m, err := c.judgeOutgoing(t, p)
-	if err != nil {
+	var m outgoing
+	if err := c.judgeOutgoing(&m, t, p); err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -19,6 +19,7 @@ func (c *Conn) Post(t MessageType, p []byte) error {
 		c.mu.Unlock()
 		return err
 	}
+	var err error
 	if c.wr.message.held {
 		m.p = append([]byte(nil), p...)
 		c.postLater(m, len(p))

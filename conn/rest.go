@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"math/bits"
 	"sync"
 
 	"github.com/tidewire/websocket/internal/protocol"
@@ -35,7 +36,7 @@ func (c *Conn) needReader() {
 		rd = new(reader)
 	}
 	rd.in = protocol.NewInbound(c.role, c.wr.deflate != nil, c.opt.maxFragments())
-	rd.ahead = int32(c.ahead) * smallBuffer
+	rd.setHabit(c.habit)
 	c.rd = rd
 }
 
@@ -43,10 +44,7 @@ func (c *Conn) needReader() {
 // next buffer. The read turn is held.
 func (c *Conn) leaveReader() {
 	if rd := c.rd; rd != nil && rd.atRest() {
-		if rd.mostlyEmpty > 0 {
-			rd.ahead /= 2
-		}
-		c.rd, c.ahead = nil, uint8(rd.ahead/smallBuffer)
+		c.rd, c.habit = nil, rd.habit()
 		*rd = reader{}
 		readers.Put(rd)
 	}
@@ -57,4 +55,14 @@ func (c *Conn) leaveReader() {
 // corked, and without compression.
 func (rd *reader) atRest() bool {
 	return !rd.in.InFrame() && !rd.in.InMessage() && rd.buf == nil && !rd.corks && rd.inflate == nil
+}
+
+// habit is ahead, in units of smallBuffer, and mostlyEmpty in one byte.
+func (rd *reader) habit() uint8 {
+	return uint8(bits.Len32(uint32(rd.ahead/smallBuffer)))<<5 | uint8(rd.mostlyEmpty)
+}
+
+func (rd *reader) setHabit(h uint8) {
+	rd.ahead = 1 << (h >> 5) / 2 * smallBuffer
+	rd.mostlyEmpty = int8(h & 31)
 }

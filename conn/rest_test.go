@@ -2,6 +2,8 @@ package conn
 
 import (
 	"context"
+	"errors"
+	"io"
 	"math"
 	"testing"
 	"testing/synctest"
@@ -116,21 +118,21 @@ func TestFrugalConnectionFlushesWhenItWaits(t *testing.T) {
 	})
 }
 
-// What comes in large pieces is read in large pieces also by the next reader.
+// What comes in large pieces is read in large pieces also by the next reader, and
+// buffers that were mostly empty are counted on.
 func TestFrugalConnectionRemembersTheSizeOfItsBuffers(t *testing.T) {
-	rd := reader{ahead: midBuffer, mostlyEmpty: 1}
-	for _, want := range []int{2 * smallBuffer, smallBuffer, smallBuffer} {
-		c := &Conn{opt: &noOptions, rd: &rd}
-		c.leaveReader()
-		if c.rd != nil {
-			t.Fatal("the reader is still there")
+	for _, ahead := range []int32{0, smallBuffer, 2 * smallBuffer, midBuffer, 2 * midBuffer, bigBuffer} {
+		for mostlyEmpty := range int8(shrinkAfter) {
+			c := &Conn{opt: &noOptions, rd: &reader{ahead: ahead, mostlyEmpty: mostlyEmpty}}
+			c.leaveReader()
+			if c.rd != nil {
+				t.Fatal("the reader is still there")
+			}
+			c.needReader()
+			if c.rd.ahead != ahead || c.rd.mostlyEmpty != mostlyEmpty {
+				t.Errorf("%d bytes, %d mostly empty have become %d, %d", ahead, mostlyEmpty, c.rd.ahead, c.rd.mostlyEmpty)
+			}
 		}
-		c.needReader()
-		if got := c.rd.nextSize(); got != want {
-			t.Errorf("the next buffer has %d bytes, want %d", got, want)
-		}
-		rd = *c.rd
-		rd.mostlyEmpty = 1
 	}
 }
 
@@ -168,4 +170,57 @@ func TestPingsThatBeginAnewAreAnswered(t *testing.T) {
 			t.Errorf("Ping = %v", a.err)
 		}
 	})
+}
+
+// A context that ends with its connection asks it for Done wherever it is asked
+// itself, also while a lock is held.
+func TestContextMayAskTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p := newPeer(t, Server, quiet())
+		ctx := askingContext{context.Background(), c}
+		p.message(frame.Text, "hello")
+		m, err := Prepare(Text, []byte("prepared"))
+		_, got, err2 := c.Read(ctx)
+		if err != nil || err2 != nil || string(got) != "hello" {
+			t.Fatalf("Read = %q, %v, %v", got, err, err2)
+		}
+		sent := make(chan error, 1)
+		go func() {
+			_, _, ping := c.sendPing(ctx)
+			w, err := c.Writer(ctx, Text)
+			sent <- errors.Join(ping, err, w.Close(), c.Write(ctx, Text, []byte("hello")),
+				c.Write(ctx, Binary, make([]byte, 100<<10)), c.WritePrepared(ctx, m))
+		}()
+		go io.Copy(io.Discard, p.nc)
+		synctest.Wait()
+		select {
+		case err := <-sent:
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			t.Error("a call waits for itself")
+		}
+		c.CloseNow()
+		if ctx.Err() == nil {
+			t.Error("Done is open after the end")
+		}
+	})
+}
+
+// askingContext ends with its connection.
+type askingContext struct {
+	context.Context
+	c *Conn
+}
+
+func (a askingContext) Done() <-chan struct{} { return a.c.Done() }
+
+func (a askingContext) Err() error {
+	select {
+	case <-a.c.Done():
+		return context.Canceled
+	default:
+		return nil
+	}
 }

@@ -121,8 +121,9 @@ func (c *Conn) wakeServe() {
 // who reads.
 func (c *Conn) serveOn(mayWait bool) {
 	s := &c.serving
+	m := message{lend: true, stays: s.polled}
 	for {
-		t, m, err := c.serveNext(mayWait)
+		t, err := c.serveNext(&m, mayWait)
 		switch {
 		case err == nil:
 			c.hand(t, &m)
@@ -144,38 +145,42 @@ func (c *Conn) serveOn(mayWait bool) {
 	}
 }
 
-// serveNext is the next message.
-func (c *Conn) serveNext(mayWait bool) (MessageType, message, error) {
+// serveNext collects the next message in m, going on with what has come of it before.
+func (c *Conn) serveNext(m *message, mayWait bool) (MessageType, error) {
 	if err := c.readErr.Load(); err != nil {
-		return 0, message{}, err
+		return 0, err
 	}
 	c.readMu.Lock()
 	if c.readTurn.held && !mayWait {
 		c.readMu.Unlock()
-		return 0, message{}, errTurnTaken
+		return 0, errTurnTaken
 	}
 	c.readTurn.acquire(&c.readMu, nil)
 	c.readMu.Unlock()
 	c.needReader()
 	defer c.releaseRead()
 	if c.discarding.Load() {
-		return 0, message{}, errTakenOver
+		return 0, errTakenOver
 	}
 	rd := c.rd
-	c.waiting.Store(notWaiting)
-	rd.now = c.serving.polled
-	rd.served.lend, rd.served.stays = true, rd.now
-	t, err := c.collect(context.Background(), &rd.served)
-	rd.now = false
-	if err == nil {
-		m := rd.served
-		rd.served = message{}
-		return t, m, nil
+	if rd.served.b != nil {
+		m.free()
+		*m, rd.served = rd.served, message{}
 	}
+	c.waiting.Store(notWaiting)
+	rd.now = m.stays
+	t, err := c.collect(context.Background(), m)
+	rd.now = false
 	if err == errNothingYet {
 		c.waitingNow()
+		if rd.in.InMessage() {
+			rd.served = *m
+		} else {
+			m.free()
+		}
+		m.b, m.pooled = nil, nil
 	}
-	return 0, message{}, err
+	return t, err
 }
 
 // hand calls the Receiver with a message.
@@ -183,11 +188,12 @@ func (c *Conn) hand(t MessageType, m *message) {
 	returned := false
 	defer func() {
 		if !returned {
+			m.b, m.pooled = nil, nil // whoever has it may hold it
 			c.receiverFailed(recover())
 		}
 	}()
 	c.serving.r.Message(c, Message{Type: t, Data: m.b})
-	m.giveBack()
+	m.giveBack(c.more.Load())
 	returned = true
 }
 

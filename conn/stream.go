@@ -87,12 +87,13 @@ func (s *stream) Write(p []byte) (n int, err error) {
 	ctx := s.writeBy.context()
 	for n < len(p) && err == nil {
 		part := s.part(p[n:])
-		m, bad := s.c.judgeOutgoing(s.t, part)
+		var m outgoing
+		bad := s.c.judgeOutgoing(&m, s.t, part)
 		if bad != nil {
 			return n, bad
 		}
 		var committed bool
-		if committed, err = s.c.sendMessage(ctx, m); committed {
+		if committed, err = s.c.sendMessage(ctx, &m); committed {
 			n += len(part)
 		}
 	}

@@ -12,6 +12,7 @@ type sweeper struct {
 	waiting []corkedConn
 	next    time.Time // when the goroutine wakes
 	alarm   *alarm    // its own, nil while it does not run
+	empty   bool      // at the last look there was nothing in the list
 }
 
 type corkedConn struct {
@@ -33,7 +34,7 @@ func (s *sweeper) add(c *Conn, d time.Duration) {
 	case s.alarm == nil:
 		s.alarm = newAlarm()
 		go s.run(s.alarm)
-	case due.Before(s.next):
+	case due.Add(sweepGap).Before(s.next):
 		s.next = due
 		s.alarm.set(d)
 	}
@@ -52,15 +53,17 @@ func (s *sweeper) run(a *alarm) {
 	}
 }
 
-// take moves what is due out of the list and sets the alarm for the rest. It reports
-// false, and the goroutine's life is over, when the list was empty.
+// take moves what is due out of the list and sets the alarm for the rest, not before
+// sweepGap has gone by: setting it is the most expensive thing here. It reports false,
+// and the goroutine's life is over, when the list has been empty for sweepAtMost.
 func (s *sweeper) take(due *[]*Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.waiting) == 0 {
-		s.alarm = nil
+	if len(s.waiting) == 0 && s.empty {
+		s.alarm, s.empty = nil, false
 		return false
 	}
+	s.empty = len(s.waiting) == 0
 	now := time.Now()
 	s.next = now.Add(sweepAtMost)
 	left := s.waiting[:0]
@@ -76,6 +79,6 @@ func (s *sweeper) take(due *[]*Conn) bool {
 	}
 	clear(s.waiting[len(left):])
 	s.waiting = left
-	s.alarm.set(s.next.Sub(now))
+	s.alarm.set(max(s.next.Sub(now), sweepGap))
 	return true
 }

@@ -61,21 +61,22 @@ type outgoing struct {
 //
 // Safe for concurrent use: messages do not mix (RFC 6455, section 5.4).
 func (c *Conn) Write(ctx context.Context, t MessageType, p []byte) error {
-	m, err := c.judgeOutgoing(t, p)
-	if err != nil {
+	var m outgoing
+	if err := c.judgeOutgoing(&m, t, p); err != nil {
 		return err
 	}
-	_, err = c.sendMessage(ctx, m)
+	_, err := c.sendMessage(ctx, &m)
 	return err
 }
 
-// judgeOutgoing refuses what must not be sent.
-func (c *Conn) judgeOutgoing(t MessageType, p []byte) (outgoing, error) {
-	op, err := t.opcode()
-	if err == nil && op == frame.Text && !c.opt.TrustText {
+// judgeOutgoing makes m of a message, and refuses what must not be sent.
+func (c *Conn) judgeOutgoing(m *outgoing, t MessageType, p []byte) (err error) {
+	m.op, err = t.opcode()
+	m.plain, m.p = t.isPlain(), p
+	if err == nil && m.op == frame.Text && !c.opt.TrustText {
 		err = judgeText(p)
 	}
-	return outgoing{op: op, plain: t.isPlain(), p: p}, err
+	return err
 }
 
 var errNotText = errors.New("websocket: text to send is not valid UTF-8 (RFC 6455, section 8.1)")
@@ -89,9 +90,9 @@ func judgeText(p []byte) error {
 
 // sendMessage sends a message that has been judged. It reports whether the message
 // was committed, whatever came then.
-func (c *Conn) sendMessage(ctx context.Context, m outgoing) (committed bool, err error) {
+func (c *Conn) sendMessage(ctx context.Context, m *outgoing) (committed bool, err error) {
 	c.mu.Lock()
-	if c.commitsNow(ctx, &m) {
+	if c.commitsNow(ctx, m) {
 		c.commitWhole(m.op, m.p)
 		return true, c.flush(ctx)
 	}
@@ -99,7 +100,7 @@ func (c *Conn) sendMessage(ctx context.Context, m outgoing) (committed bool, err
 		c.offer()
 		return false, err
 	}
-	b, packed := c.compose(m)
+	b, packed := c.compose(*m)
 	defer putBuffer(packed)
 	if c.writeErr() != nil {
 		c.endMessage()

@@ -67,7 +67,7 @@ func parse(args []string) (*settings, error) {
 	f.BoolVar(&s.list, "list", false, "list the scenarios and the contestants, and measure nothing")
 	f.StringVar(&run, "run", "", "only the scenarios whose `name` matches this regular expression, such as ^echo/c64 or idle")
 	f.StringVar(&of, "of", "", "only the contestants whose `name` matches; raw TCP always takes part")
-	f.IntVar(&s.rounds, "rounds", 0, "slices of each contestant in each scenario (default 15, with -quick 7)")
+	f.IntVar(&s.rounds, "rounds", 0, "slices of each contestant in each scenario (default 15, with -quick 5)")
 	f.DurationVar(&s.slice, "slice", 0, "time of a slice (default 100ms, with -quick 20ms)")
 	f.IntVar(&s.connections, "connections", 0, "where many of them wait or get a message (default 10000, with -quick 1000)")
 	f.StringVar(&s.json, "json", "", "write all figures to this `file`")
@@ -91,7 +91,7 @@ func parse(args []string) (*settings, error) {
 func (s *settings) fill() {
 	rounds, slice, connections := 15, 100*time.Millisecond, 10_000
 	if s.quick {
-		rounds, slice, connections = 7, 20*time.Millisecond, 1000
+		rounds, slice, connections = 5, 20*time.Millisecond, 1000
 	}
 	if s.rounds <= 0 {
 		s.rounds = rounds

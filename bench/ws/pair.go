@@ -121,6 +121,10 @@ func (p *pair) push(method string, arg any, messages int) (Figures, error) {
 	if err != nil {
 		return nil, err
 	}
+	_, writes, err := worker.FileCalls(p.server.PID())
+	if err != nil {
+		return nil, err
+	}
 	start := time.Now()
 	got := make(chan error, 1)
 	go func() {
@@ -135,8 +139,13 @@ func (p *pair) push(method string, arg any, messages int) (Figures, error) {
 	}
 	elapsed := time.Since(start)
 	after, err := worker.SettledCPUTime(p.server.PID())
+	if err != nil {
+		return nil, err
+	}
+	_, written, err := worker.FileCalls(p.server.PID())
 	return Figures{
-		CPU:  float64(after-before) / float64(messages),
-		Rate: float64(messages) / elapsed.Seconds(),
+		CPU:    float64(after-before) / float64(messages),
+		Rate:   float64(messages) / elapsed.Seconds(),
+		Writes: float64(written-writes) / float64(messages),
 	}, err
 }

@@ -225,7 +225,7 @@ func handshake(d contest.Door) *scenario {
 // fanOuts are messages for everybody.
 func fanOuts(conns int) *scenario {
 	const size = 128
-	rounds := max(2, 20_000/conns)
+	rounds := min(max(2, 20_000/conns), 20)
 	return &scenario{
 		name:   fmt.Sprintf("fanout/%d", conns),
 		about:  fmt.Sprintf("one message of %d B for %d connections, prepared once", size, conns),

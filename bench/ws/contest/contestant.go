@@ -79,6 +79,7 @@ func All() []*Contestant {
 		tidewireMessages(),
 		tidewireServe(),
 		tidewireNetConn(),
+		tidewireAppend(),
 		tidewireTrust(),
 		tidewireBetter(),
 		gorillaContestant(),

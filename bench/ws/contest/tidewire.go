@@ -36,6 +36,13 @@ func tidewireNetConn() *Contestant {
 	return c
 }
 
+// tidewireAppend keeps one buffer for each connection, however large it has become.
+func tidewireAppend() *Contestant {
+	c := ours("tidewire-append", "ReadAppend into a buffer of the connection, and Write", readAppend)
+	c.Groups = []string{"echo", "text"}
+	return c
+}
+
 // tidewireTrust does not check that what it writes as text is UTF-8; what it reads is.
 func tidewireTrust() *Contestant {
 	trust := func(o *conn.Options) { o.TrustText = true }
@@ -161,6 +168,22 @@ func (e *echoer) Message(c *conn.Conn, m conn.Message) {
 }
 
 func (e *echoer) Closed(c *conn.Conn, _ error) { c.CloseNow() }
+
+func readAppend(j *Job, c *conn.Conn) {
+	ctx := context.Background()
+	var buf []byte
+	for {
+		t, p, err := c.ReadAppend(ctx, buf[:0])
+		if err != nil {
+			return
+		}
+		buf = p
+		j.Work()
+		if c.Write(ctx, t, p) != nil {
+			return
+		}
+	}
+}
 
 type ourPeer struct{ c *conn.Conn }
 
