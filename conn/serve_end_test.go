@@ -226,8 +226,9 @@ func TestMethodsInsideMessage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx := context.Background()
+		ctx, returned := context.Background(), make(chan struct{})
 		c.Serve(&receiver{message: func(c *Conn, m Message) {
+			defer func() { returned <- struct{}{} }()
 			if _, err := c.Ping(ctx); err != nil {
 				t.Errorf("Ping = %v", err)
 			}
@@ -264,6 +265,7 @@ func TestMethodsInsideMessage(t *testing.T) {
 			for _, want := range []string{"write", "post", "prepared", "written"} {
 				wantMessage(t, d, Text, want)
 			}
+			<-returned
 		}
 	})
 }
