@@ -188,7 +188,8 @@ func TestPanicInMessageTellsThePeer(t *testing.T) {
 				return said.Write(p)
 			}))
 			overServeWays(t, quiet(), func(t *testing.T, c *Conn, far net.Conn) {
-				c.Serve(&receiver{message: func(*Conn, Message) { fail() }})
+				closed := make(chan error, 1)
+				c.Serve(&receiver{message: func(*Conn, Message) { fail() }, closed: func(_ *Conn, err error) { closed <- err }})
 				d := clientOver(t, far)
 				for range 3 { // only the first is handed out
 					d.Write(t.Context(), Text, []byte("x"))
@@ -197,7 +198,7 @@ func TestPanicInMessageTellsThePeer(t *testing.T) {
 				if e := closeError(t, err); e.Code != CloseInternalError || e.Reason != "" {
 					t.Errorf("the peer got %v", err)
 				}
-				<-c.Done()
+				<-closed
 			})
 			mu.Lock()
 			defer mu.Unlock()

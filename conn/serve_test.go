@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tidewire/websocket/frame"
 	"github.com/tidewire/websocket/internal/wiretest"
@@ -307,7 +308,9 @@ func TestServeKeepsOrder(t *testing.T) {
 		if err := c.Serve(&ordered{t: t, id: i, want: messages, late: late, done: all.Done}); err != nil {
 			t.Fatal(err)
 		}
-		all.Go(func() { sendNumbers(t, New(far, Setup{Role: Client}, quiet()), i, messages) })
+		o = quiet()
+		o.CloseTimeout = time.Minute // for all that is on its way to slow handlers
+		all.Go(func() { sendNumbers(t, New(far, Setup{Role: Client}, o), i, messages) })
 	}
 	all.Wait()
 }
