@@ -569,3 +569,51 @@ func TestPollerEndsWithItsLastSocket(t *testing.T) {
 		spinUntil(t, func() bool { return leaders() == 0 && openDescriptors(t) == before })
 	}
 }
+
+// An event of a socket that is closed is nobody's, though its descriptor is in use
+// again.
+func TestLateEventsAreNobodys(t *testing.T) {
+	d := newDialer(t)
+	a, b, err := d.pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	old := newWire(b, false).(*fdWire)
+	defer newWire(a, false).closeNow() // has the poller stay
+	place := pollerOf(int(old.fd))
+	late := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: old.fd, Pad: int32(old.number)}
+	event := func() *fdWire {
+		place.mu.Lock()
+		defer place.mu.Unlock()
+		return place.p.wireOf(&late)
+	}
+	if event() != old {
+		t.Fatal("an event of an open socket is not its own")
+	}
+	old.closeNow()
+	if pollers == 1 && event() != nil {
+		t.Error("an event of a closed socket is somebody's")
+	}
+	for range 100 {
+		near, far, err := d.pair()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer far.Close()
+		w := newWire(near, false).(*fdWire)
+		defer w.closeNow()
+		if w.fd != old.fd {
+			continue
+		}
+		if event() != nil {
+			t.Error("a late event is told to the socket that has the descriptor now")
+		}
+		late.Pad = int32(w.number)
+		if event() != w {
+			t.Error("an event of the present socket is not its own")
+		}
+		return
+	}
+	t.Fatal("the descriptor was not used again")
+}
