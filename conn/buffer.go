@@ -1,10 +1,31 @@
 package conn
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // buffer is pooled memory. Its users set len(b); cap(b) is one of the classes,
 // or more, and then the pool does not take it back.
-type buffer struct{ b []byte }
+type buffer struct {
+	b      []byte
+	shares atomic.Int32 // owners beside the first
+}
+
+// share makes one more owner.
+func (b *buffer) share() { b.shares.Add(1) }
+
+// shared reports whether there are others beside the one who asks.
+func (b *buffer) shared() bool { return b.shares.Load() > 0 }
+
+// dropBuffer is called by each owner, at the end of his share; the last one gives the
+// buffer back.
+func dropBuffer(b *buffer) {
+	if b != nil && b.shares.Add(-1) < 0 {
+		b.shares.Store(0)
+		putBuffer(b)
+	}
+}
 
 const (
 	smallBuffer = 4 << 10  // what a read starts with

@@ -12,6 +12,7 @@ type message struct {
 	lend   bool    // b may be the pool's, because it is only lent
 	stays  bool    // this is where the message goes on when more of it has come
 	pooled *buffer // which is this one
+	inside bool    // b lies in the buffer of the stream, of which this is a share
 }
 
 // room returns memory for payload of the open frame: one byte at least, the rest
@@ -66,8 +67,12 @@ func (m *message) moved(b []byte) {
 
 // free gives pooled memory back. Nothing of the message may be used afterwards.
 func (m *message) free() {
-	putBuffer(m.pooled)
-	m.pooled = nil
+	if m.inside {
+		dropBuffer(m.pooled)
+	} else {
+		putBuffer(m.pooled)
+	}
+	m.pooled, m.inside = nil, false
 }
 
 // resume begins with what a canceled read left of the open message. Memory of

@@ -48,6 +48,7 @@ func (c *Conn) takeOut() *buffer {
 	w := &c.wr
 	b := w.out
 	w.out, w.busy, w.flight, w.pongs = nil, true, len(b.b), 0
+	w.batch = uint8((min(len(b.b), bigBuffer) + smallBuffer - 1) / smallBuffer)
 	return b
 }
 

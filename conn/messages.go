@@ -42,12 +42,12 @@ func (c *Conn) Messages(ctx context.Context) iter.Seq2[Message, error] {
 // giveBack ends the lending of a message. again says that the next one has come
 // already: then its memory stays at hand.
 func (m *message) giveBack(again bool) {
-	if again && m.pooled != nil {
+	if again && m.pooled != nil && !m.inside {
 		poison(m.b)
 		m.b = m.b[:0]
 		return
 	}
-	if m.pooled == nil {
+	if m.pooled == nil || m.inside {
 		poison(m.b)
 	}
 	m.free()

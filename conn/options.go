@@ -80,6 +80,10 @@ const (
 	// one is smaller.
 	shrinkAfter = 16
 
+	// lendInside is from which size on, in bytes, a message is lent where it lies in the
+	// buffer of the stream: smaller ones are copied sooner than said to be there.
+	lendInside = 256
+
 	// pollBatch is how many events a poller takes from the system at a time.
 	pollBatch = 128
 

@@ -161,6 +161,12 @@ func (c *Conn) fill(ctx context.Context) error {
 		_, err := c.pull(ctx, nil)
 		return err
 	}
+	if rd.buf.shared() { // a message that is lent lies in it
+		b := getBuffer(rd.nextSize())
+		b.b = append(b.b, rd.buffered()...)
+		rd.release()
+		rd.buf = b
+	}
 	if rd.pos > 0 {
 		n := copy(rd.buf.b, rd.buf.b[rd.pos:])
 		rd.buf.b, rd.pos = rd.buf.b[:n], 0
@@ -192,7 +198,7 @@ func (rd *reader) consume(n int) {
 }
 
 func (rd *reader) release() {
-	putBuffer(rd.buf)
+	dropBuffer(rd.buf)
 	rd.buf, rd.pos, rd.end = nil, 0, 0
 }
 

@@ -136,20 +136,38 @@ func (c *Conn) collectWhole(m *message) (MessageType, bool) {
 	}
 	op := frame.Opcode(b[0] & 0x0f)
 	key, masked := frame.WholeKey(b, start)
-	have := len(m.b)
-	if cap(m.b)-have < end-start {
-		m.grow(end - start)
-	}
-	m.b = append(m.b, b[start:end]...)
-	if !rd.in.Whole(op, masked, key, m.b[have:]) {
-		m.b = m.b[:have]
-		return 0, false
+	if m.lend && end-start >= lendInside {
+		if !c.lendWhole(m, op, masked, key, b[start:end:end]) {
+			return 0, false
+		}
+	} else {
+		have := len(m.b)
+		if cap(m.b)-have < end-start {
+			m.grow(end - start)
+		}
+		m.b = append(m.b, b[start:end]...)
+		if !rd.in.Whole(op, masked, key, m.b[have:]) {
+			m.b = m.b[:have]
+			return 0, false
+		}
 	}
 	rd.consume(end)
 	c.stats.framesIn.Add(1)
 	rd.size = int64(end - start)
 	c.messageEnded()
 	return MessageType(op), true
+}
+
+// lendWhole makes p, which lies in the buffer of the stream, the message m, if the
+// rules take it.
+func (c *Conn) lendWhole(m *message, op frame.Opcode, masked bool, key [4]byte, p []byte) bool {
+	if !c.rd.in.Whole(op, masked, key, p) {
+		return false
+	}
+	m.free()
+	c.rd.buf.share()
+	m.b, m.pooled, m.inside = p, c.rd.buf, true
+	return true
 }
 
 // messageEnded counts the message that has just been delivered.

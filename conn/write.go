@@ -27,6 +27,7 @@ type writer struct {
 	due    bool  // a flush of what is corked has been arranged
 	busy   bool  // the write turn is taken
 	pongs  uint8 // in out
+	batch  uint8 // what went out together last, in units of smallBuffer
 
 	keys    *keys     // a client's, made with its first frame
 	deflate *deflater // nil: no compression was agreed on
@@ -127,7 +128,7 @@ func (c *Conn) commitsNow(ctx context.Context, m *outgoing) bool {
 
 // commitWhole is commit for such a message.
 func (c *Conn) commitWhole(op frame.Opcode, p []byte) {
-	out := reserve(c.wr.out, frame.MaxHeaderLen+len(p))
+	out := c.outRoom(frame.MaxHeaderLen + len(p))
 	before := len(out.b)
 	out.b = append(frame.AppendWhole(out.b, op, len(p)), p...)
 	c.wr.out = out
@@ -284,6 +285,15 @@ func (c *Conn) commitControl(op frame.Opcode, p []byte) error {
 	return nil
 }
 
+// outRoom is out with room for n more bytes. Where more answers will follow, there is
+// room for as many as the last time at once.
+func (c *Conn) outRoom(n int) *buffer {
+	if c.wr.out == nil && c.more.Load() {
+		n = max(n, int(c.wr.batch)*smallBuffer)
+	}
+	return reserve(c.wr.out, n)
+}
+
 // put appends a header and a payload, which is nil if it follows from elsewhere.
 func (c *Conn) put(h *frame.Header, p []byte) {
 	// Every frame of a client has a new key (RFC 6455, section 5.3).
@@ -293,7 +303,7 @@ func (c *Conn) put(h *frame.Header, p []byte) {
 		}
 		h.Key = c.wr.keys.next()
 	}
-	out := reserve(c.wr.out, frame.MaxHeaderLen+len(p))
+	out := c.outRoom(frame.MaxHeaderLen + len(p))
 	out.b = h.Append(out.b)
 	c.stats.framesOut++
 	c.stats.wireOut += int64(h.Len() + len(p))
@@ -307,7 +317,7 @@ func (c *Conn) put(h *frame.Header, p []byte) {
 
 // putFrame appends a frame that was put together before.
 func (c *Conn) putFrame(p []byte) {
-	c.wr.out = reserve(c.wr.out, len(p))
+	c.wr.out = c.outRoom(len(p))
 	c.wr.out.b = append(c.wr.out.b, p...)
 	c.stats.framesOut++
 	c.stats.wireOut += int64(len(p))

@@ -212,8 +212,8 @@ func (in *Inbound) End() (message bool, err error) {
 
 // Whole is Header, Payload and End at once, for the usual frame, as frame.Whole finds
 // it: a message by itself, not compressed; op says of which type, and p is its payload,
-// masked with key or not. It reports false if the frame breaks a rule. Then nothing has
-// changed but p, perhaps; the three find out what it is, given the payload as it came.
+// masked with key or not. It reports false, and has changed nothing, if the frame breaks
+// a rule: the three find out which.
 func (in *Inbound) Whole(op frame.Opcode, masked bool, key [4]byte, p []byte) bool {
 	if in.inFrame || in.message != 0 || masked != (in.role == Server) {
 		return false
@@ -225,7 +225,13 @@ func (in *Inbound) Whole(op frame.Opcode, masked bool, key [4]byte, p []byte) bo
 		return true
 	}
 	end, bad := frame.UTF8{}.Next(p)
-	return bad < 0 && end.Complete()
+	if bad < 0 && end.Complete() {
+		return true
+	}
+	if masked {
+		frame.Mask(p, key, 0) // which undoes the first time
+	}
+	return false
 }
 
 func badText() error {

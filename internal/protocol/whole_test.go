@@ -70,6 +70,9 @@ func judgeWhole(t *testing.T, in Inbound, h frame.Header, p []byte) {
 	if in != before {
 		t.Fatalf("%+v: Whole has changed the state", h)
 	}
+	if !want && !bytes.Equal(got, p) {
+		t.Fatalf("%+v: Whole refuses %q and leaves %q", h, p, got)
+	}
 	if want && !bytes.Equal(got, left) {
 		t.Fatalf("%+v: Whole leaves %q, the steps %q", h, got, left)
 	}
