@@ -591,29 +591,36 @@ func TestLateEventsAreNobodys(t *testing.T) {
 	if event() != old {
 		t.Fatal("an event of an open socket is not its own")
 	}
+	near, far, err := d.pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
 	old.closeNow()
 	if pollers == 1 && event() != nil {
 		t.Error("an event of a closed socket is somebody's")
 	}
-	for range 100 {
-		near, far, err := d.pair()
+	for { // a new descriptor is the lowest one that is free
+		fd, err := syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer far.Close()
-		w := newWire(near, false).(*fdWire)
-		defer w.closeNow()
-		if w.fd != old.fd {
-			continue
+		if fd >= int(old.fd) {
+			syscall.Close(fd)
+			break
 		}
-		if event() != nil {
-			t.Error("a late event is told to the socket that has the descriptor now")
-		}
-		late.Pad = int32(w.number)
-		if event() != w {
-			t.Error("an event of the present socket is not its own")
-		}
-		return
+		defer syscall.Close(fd)
 	}
-	t.Fatal("the descriptor was not used again")
+	w := newWire(near, false).(*fdWire)
+	defer w.closeNow()
+	if w.fd != old.fd {
+		t.Fatalf("descriptor %d was not used again, but %d", old.fd, w.fd)
+	}
+	if event() != nil {
+		t.Error("a late event is told to the socket that has the descriptor now")
+	}
+	late.Pad = int32(w.number)
+	if event() != w {
+		t.Error("an event of the present socket is not its own")
+	}
 }
