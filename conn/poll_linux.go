@@ -101,7 +101,8 @@ func newPoller() (*poller, error) {
 		return nil, err
 	}
 	p.take = p.takeEvents
-	p.leader.timer = time.AfterFunc(watchTick, p.look)
+	p.leader.timer = time.AfterFunc(time.Hour, p.look)
+	p.leader.timer.Stop() // until there is a handler to watch
 	go p.lead()
 	return p, nil
 }

@@ -343,7 +343,11 @@ func (w *fdWire) setWriteDeadline(t time.Time) {
 	p.mu.Unlock()
 }
 
-func (w *fdWire) drain(n int) { drainTried(w, n) }
+// drain looks whether or not an edge was told of: the leader may be late.
+func (w *fdWire) drain(n int) {
+	w.flags.Or(fdEdge)
+	drainTried(w, n)
+}
 
 func (w *fdWire) closeWrite() {
 	if w.enter() {
