@@ -581,6 +581,7 @@ func TestLateEventsAreNobodys(t *testing.T) {
 	defer a.Close()
 	old := newWire(b, false).(*fdWire)
 	defer newWire(a, false).closeNow() // has the poller stay
+	old.watch()
 	place := pollerOf(int(old.fd))
 	late := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: old.fd, Pad: int32(old.number)}
 	event := func() *fdWire {
@@ -612,6 +613,7 @@ func TestLateEventsAreNobodys(t *testing.T) {
 		defer syscall.Close(fd)
 	}
 	w := newWire(near, false).(*fdWire)
+	w.watch()
 	defer w.closeNow()
 	if w.fd != old.fd {
 		t.Fatalf("descriptor %d was not used again, but %d", old.fd, w.fd)
