@@ -85,16 +85,6 @@ func parks(t *testing.T, w wire, writer bool) {
 	})
 }
 
-// spinUntil waits for what comes soon.
-func spinUntil(t testing.TB, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(soon); !ok(); runtime.Gosched() {
-		if time.Now().After(end) {
-			t.Fatal("what has to come does not")
-		}
-	}
-}
-
 // fillUp writes until the socket takes nothing for a while, and says how much that was.
 func fillUp(t *testing.T, w wire) (total int) {
 	t.Helper()
@@ -415,37 +405,6 @@ func TestWireDrains(t *testing.T) {
 	})
 }
 
-// dialer makes pairs of sockets one after the other.
-type dialer struct {
-	mu sync.Mutex
-	l  net.Listener
-}
-
-func newDialer(t testing.TB) *dialer {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return &dialer{l: l}
-}
-
-func (d *dialer) pair() (dialed, accepted net.Conn, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if dialed, err = net.Dial("tcp", d.l.Addr().String()); err != nil {
-		return nil, nil, err
-	}
-	if accepted, err = d.l.Accept(); err != nil {
-		dialed.Close()
-		return nil, nil, err
-	}
-	// No port is to wait for late segments: many pairs come and go.
-	dialed.(*net.TCPConn).SetLinger(0)
-	accepted.(*net.TCPConn).SetLinger(0)
-	return dialed, accepted, nil
-}
-
 // Descriptors are used again at once, while calls on the wire that had them before
 // still come. Every stream consists of one number of its own.
 func TestReusedDescriptorsNeverMixBytes(t *testing.T) {
@@ -525,13 +484,6 @@ func openDescriptors(t testing.TB) int {
 		t.Fatal(err)
 	}
 	return len(dir)
-}
-
-// leaders counts the goroutines of pollers.
-func leaders() int {
-	buf := make([]byte, 8<<20)
-	buf = buf[:runtime.Stack(buf, true)]
-	return bytes.Count(buf, []byte("conn.(*poller).lead("))
 }
 
 // The poller goes with its last socket, and the next one has a new one.
