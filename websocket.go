@@ -14,6 +14,7 @@ import (
 type (
 	Conn        = conn.Conn
 	Message     = conn.Message
+	Receiver    = conn.Receiver
 	MessageType = conn.MessageType
 	Prepared    = conn.Prepared
 	Stats       = conn.Stats

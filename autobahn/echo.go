@@ -39,3 +39,15 @@ func Echo(ctx context.Context, c *websocket.Conn) error {
 		buf = p
 	}
 }
+
+// Echoer is Echo for connections that are served.
+type Echoer struct{}
+
+// Message answers m with itself. An error of Write is that of the connection, which
+// Closed is told.
+func (Echoer) Message(c *websocket.Conn, m websocket.Message) {
+	c.Write(context.Background(), m.Type, m.Data)
+}
+
+// Closed forgets how the connection ended: that is the suite's to judge.
+func (Echoer) Closed(*websocket.Conn, error) {}

@@ -25,16 +25,16 @@ type result struct {
 // results are by case id, like "6.4.1".
 type results map[string]result
 
-// TestReport holds the last report of each role, over ws and over wss, against
-// the expectation. AUTOBAHN_REPORTS=required makes a missing report a failure.
+// TestReport holds the last report of each role, over ws and over wss, and of the
+// server in its other modes, against the expectation. AUTOBAHN_REPORTS=required makes a missing report a failure.
 func TestReport(t *testing.T) {
-	for _, name := range []string{"server", "client", "server-tls", "client-tls"} {
+	for _, name := range []string{"server", "client", "server-tls", "client-tls", "server-serve", "server-netconn"} {
 		t.Run(name, func(t *testing.T) {
 			got := readReport(t, filepath.Join(*reportsDir, name, "index.json"))
-			role, tls := strings.CutSuffix(name, "-tls")
+			role, way, _ := strings.Cut(name, "-")
 			want := readExpected(t, role)
-			if tls {
-				maps.DeleteFunc(want, func(id string, _ result) bool { return leftOutOverTLS(id) })
+			if way == "tls" || way == "netconn" {
+				maps.DeleteFunc(want, func(id string, _ result) bool { return leftOut(id) })
 			}
 			for _, difference := range compare(got, want) {
 				t.Error(difference)
@@ -43,9 +43,9 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// leftOutOverTLS says which cases run.sh runs over ws alone, for the reason given
-// there: the numbers of the groups of permessage-deflate with large messages.
-func leftOutOverTLS(id string) bool {
+// leftOut says which cases run.sh does not run over wss and with KeepNetConn, for the
+// reason given there: the numbers of the groups of permessage-deflate with large messages.
+func leftOut(id string) bool {
 	group, rest, _ := strings.Cut(id, ".")
 	_, number, _ := strings.Cut(rest, ".")
 	return (group == "12" || group == "13") &&
@@ -56,7 +56,7 @@ func TestNumberOfCases(t *testing.T) {
 	for _, role := range []string{"server", "client"} {
 		all, tls := readExpected(t, role), 0
 		for id := range all {
-			if !leftOutOverTLS(id) {
+			if !leftOut(id) {
 				tls++
 			}
 		}

@@ -2,12 +2,13 @@
 # Runs the Autobahn suite against our endpoints and compares what it found with
 # expected/*.json:
 #
-#   autobahn/run.sh server|client|all [--tls] [--jobs N]
+#   autobahn/run.sh server|client|all [--tls | --mode serve|netconn] [--jobs N]
 #
 # "server" is the role under test: the suite's fuzzing client talks to
 # autobahn/server, and its fuzzing server to autobahn/client. --tls does the
-# same over wss, with a certificate made for the run. Reports go to
-# autobahn/reports/{server,client}[-tls].
+# same over wss, with a certificate made for the run. --mode is how the server reads
+# its connections, see autobahn/server -help. Reports go to
+# autobahn/reports/{server,client}[-tls] and server-{serve,netconn}.
 #
 # The suite's cases are run in shards, each by a suite and an endpoint of its own,
 # --jobs of them at a time; build/autobahn keeps their logs and reports apart, and
@@ -30,20 +31,22 @@ limit=900 # seconds for one shard; one takes less than a minute if it has a core
 shards=("core 1.* 2.* 3.* 4.* 5.* 6.* 7.* 9.* 10.*")
 for group in 12.{1..5} 13.{1..7}; do shards+=("$group $group.*"); done
 
-# Over wss the cases of these numbers are left out of the groups of permessage-deflate:
-# the messages of 16 KiB and more, but for the largest in 32 KiB fragments. TLS cuts
-# the stream below the frames anew, which small messages, fragments and one size above
-# a record (16 KiB) show; what deflate does with the rest is the same over ws, where
-# all cases are run, and it would be most of the time. expected_test.go knows.
-left_out_over_wss=(7 8 9 10 12 13 14 15 16 17)
+# Over wss, and where the server keeps its net.Conn, the cases of these numbers are left
+# out of the groups of permessage-deflate: the messages of 16 KiB and more, but for the
+# largest in 32 KiB fragments. TLS cuts the stream below the frames anew, and a net.Conn
+# reads it in other pieces, which small messages, fragments and one size above a record
+# (16 KiB) show; what deflate does with the rest is the same over ws, where all cases are
+# run, and it would be most of the time. expected_test.go knows.
+left_out=(7 8 9 10 12 13 14 15 16 17)
 
 # The suite's Python keeps a core busy most of the time and then waits for us: one
 # more than there are cores keeps all of them busy.
 jobs=$(($(nproc) + 1))
 
 scheme=ws
+mode=blocking # of our server
 excluded='' # patterns for suite.json
-suffix='' # of what belongs to a role: -tls over wss
+suffix='' # of what belongs to a role: -tls over wss, or - and the mode
 children=()
 docker=
 
@@ -55,8 +58,17 @@ main() {
 		all) roles+=(server client) ;;
 		--tls)
 			scheme=wss suffix=-tls
-			excluded=$(printf '"12.*.%s", ' "${left_out_over_wss[@]}"; printf '"13.*.%s", ' "${left_out_over_wss[@]}")
-			excluded=${excluded%, }
+			leave_out
+			;;
+		--mode)
+			mode=${2:-}
+			suffix=-$mode
+			case $mode in
+			serve) ;;
+			netconn) leave_out ;;
+			*) usage ;;
+			esac
+			shift
 			;;
 		--jobs)
 			jobs=${2:-}
@@ -83,8 +95,13 @@ main() {
 	done
 }
 
+leave_out() {
+	excluded=$(printf '"12.*.%s", ' "${left_out[@]}"; printf '"13.*.%s", ' "${left_out[@]}")
+	excluded=${excluded%, }
+}
+
 usage() {
-	echo "usage: autobahn/run.sh server|client|all [--tls] [--jobs N]" >&2
+	echo "usage: autobahn/run.sh server|client|all [--tls | --mode serve|netconn] [--jobs N]" >&2
 	exit 2
 }
 
@@ -136,7 +153,7 @@ run_shard() {
 # test_server FOLDER PORT CASES lets the suite's fuzzing client loose on our server.
 test_server() {
 	local folder=$1 url
-	local args=(-addr "127.0.0.1:$2")
+	local args=(-addr "127.0.0.1:$2" -mode "$mode")
 	[ "$scheme" = ws ] || args+=(-cert "$work/cert.pem" -key "$work/key.pem")
 
 	"$work/bin/server" "${args[@]}" >"$folder/endpoint.log" 2>&1 &

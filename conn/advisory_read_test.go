@@ -56,7 +56,7 @@ func boundless() *Options {
 // that never come are waited for.
 func adviseLengthSum(t *testing.T) {
 	for _, role := range both {
-		for _, call := range dataCalls() {
+		for _, call := range everyDataCall() {
 			synctest.Test(t, func(t *testing.T) {
 				c, p := newPeer(t, role, boundless())
 				result := call.start(t.Context(), c)
@@ -116,7 +116,7 @@ func hugeLength(t *testing.T, o *Options, role Role, op frame.Opcode, length uin
 
 // Without a limit memory follows the bytes that came all the same.
 func adviseNoLimit(t *testing.T) {
-	for _, call := range dataCalls() {
+	for _, call := range everyDataCall() {
 		synctest.Test(t, func(t *testing.T) {
 			c, p := newPeer(t, Server, boundless())
 			result := call.start(t.Context(), c)
@@ -213,7 +213,7 @@ func (s *script) SetWriteDeadline(time.Time) error { return nil }
 // what was received, not by how it was cut.
 func adviseTinyFragments(t *testing.T, n, chunk int) {
 	const conns = 2
-	for _, call := range dataCalls()[:4] {
+	for _, call := range everyDelivery() {
 		synctest.Test(t, func(t *testing.T) {
 			cs := make([]*Conn, conns)
 			ends := make([]*wiretest.Conn, conns)
@@ -240,6 +240,7 @@ func adviseTinyFragments(t *testing.T, n, chunk int) {
 				if r := <-results[i]; len(r.got) != n || r.err != nil {
 					t.Errorf("%s: %d bytes, %v; want %d", call.name, len(r.got), r.err, n)
 				}
+				cs[i].CloseNow()
 			}
 		})
 	}
@@ -253,7 +254,7 @@ func adviseMillionFragments(t *testing.T) {
 		n = 100_000
 	}
 	in := fragments(Client, n, "x")
-	for _, call := range dataCalls()[:4] {
+	for _, call := range everyDelivery() {
 		c := New(&script{in: bytes.NewReader(in)}, Setup{Role: Server}, boundless())
 		runtime.GC()
 		var before, after runtime.MemStats
@@ -295,7 +296,7 @@ func adviseCompressionNotAgreed(t *testing.T) {
 // Nobody behind us sees text that is none.
 func adviseTextIsChecked(t *testing.T) {
 	for _, bad := range []string{"\xff", "ok\xc0\x80", "\xed\xa0\x80", "\xf8\x88\x80\x80\x80", "half \xe2\x82"} {
-		for _, call := range dataCalls() {
+		for _, call := range everyDataCall() {
 			synctest.Test(t, func(t *testing.T) {
 				c, p := newPeer(t, Server, nil)
 				p.message(frame.Text, bad)

@@ -292,7 +292,7 @@ func TestThousandBombsAtOnce(t *testing.T) {
 func TestHeldBombs(t *testing.T) {
 	const limit, n = 1 << 20, 40
 	payload := bomb(t, limit-1000)
-	for _, call := range dataCalls()[:4] {
+	for _, call := range everyDelivery() {
 		if each := heldBy(t, call, n, true, payload, len(payload)-1); each >= 2*limit {
 			t.Errorf("%s: %d bytes for each, want less than %d", call.name, each, 2*limit)
 		}
@@ -309,7 +309,7 @@ func TestStalledCompressedMessagesHoldLittle(t *testing.T) {
 	}
 	payload := newPacker(15, false).pack(noise(3, 4000))
 	for _, takeover := range []bool{false, true} {
-		for _, call := range dataCalls() {
+		for _, call := range everyDataCall() {
 			most := int64(8 << 10)
 			if call.name == "Reader" {
 				most = 96 << 10

@@ -36,7 +36,7 @@ func TestDeclaredLengthAllocatesNothing(t *testing.T) {
 		"first of fragments": frameOf(Client, !fin, frame.Binary, strings.Repeat("x", 16<<20))[:15],
 	}
 	for name, claim := range claims {
-		for _, call := range dataCalls() {
+		for _, call := range everyDataCall() {
 			synctest.Test(t, func(t *testing.T) {
 				ends := make([]*wiretest.Conn, conns)
 				cs := make([]*Conn, conns)
@@ -119,7 +119,7 @@ func openFrame(t *testing.T, final bool, n int64) protocol.Inbound {
 // read while the peer stalls before its last byte.
 func TestHeapOfAStalledMessage(t *testing.T) {
 	const conns, size = 8, 300_001
-	for _, call := range dataCalls()[:4] {
+	for _, call := range everyDelivery() {
 		for _, n := range []int{1, 7} {
 			t.Run(fmt.Sprintf("%s/%d fragments", call.name, n), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { stallMessage(t, call, conns, size, n) })

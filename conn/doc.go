@@ -58,9 +58,11 @@
 // a Messages loop.
 //
 // Nothing of ours runs while a connection waits: no goroutine and no finalizer.
-// Keepalive is a timer, shared by the connections of a Group. The one goroutine of
-// the package flushes what is corked on sockets, and ends when nothing is; so all
-// of the rest works inside testing/synctest.
+// Keepalive is a timer, shared by the connections of a Group. The goroutines of the
+// package itself have real sockets only, and end with the last of them, so that all
+// of the rest works inside testing/synctest: one flushes what is corked, and on Linux
+// one waits for the sockets that were taken over from their net.Conn. That one also
+// calls the Receivers, unless one takes long: then another goroutine goes on.
 //
 // A frame header is a claim, not a reason to allocate. Memory follows the bytes
 // that arrived: at most twice as many and 8 KiB, below twice the read limit while

@@ -248,6 +248,12 @@ func listen(ctx context.Context, c *Conn) (h heard) {
 	}
 }
 
+// hearings are the ways to hear out a connection.
+var hearings = []struct {
+	name   string
+	listen func(context.Context, *Conn) heard
+}{{"Read", listen}, {"Serve", listenServed}}
+
 // endOf puts the end of a connection in words.
 func endOf(err error) string {
 	var e *CloseError
@@ -290,9 +296,22 @@ func overhear(p *peer) (sent []string) {
 	}
 }
 
-// conversation runs a talk: in is sent behind buffered, which the handshake has
-// read already. wrap cuts the stream, and cut ends it.
-func conversation(t *testing.T, role Role, buffered, in []byte, wrap func(net.Conn) net.Conn, cut func(*wiretest.Conn)) heard {
+// conversation runs a talk in every way of hearing, and wants the same of all: in is
+// sent behind buffered, which the handshake has read already. wrap makes the
+// connection that cuts the stream, and cut ends it.
+func conversation(t *testing.T, role Role, buffered, in []byte, wrap func() func(net.Conn) net.Conn, cut func(*wiretest.Conn)) (h heard) {
+	for i, hearing := range hearings {
+		again := hearOut(t, role, buffered, in, hearing.listen, wrap(), cut)
+		if i == 0 {
+			h = again
+		} else if !again.equal(h) {
+			t.Errorf("%s: got %.300q, want %.300q as %s, input %.300x", hearing.name, again, h, hearings[0].name, in)
+		}
+	}
+	return h
+}
+
+func hearOut(t *testing.T, role Role, buffered, in []byte, listen func(context.Context, *Conn) heard, wrap func(net.Conn) net.Conn, cut func(*wiretest.Conn)) heard {
 	near, far := wiretest.Pipe(len(in) + 1)
 	// What a closing server leaves unread must not destroy what it said last.
 	near.SetManners(wiretest.Manners{QuietClose: true})
@@ -317,7 +336,7 @@ func conversation(t *testing.T, role Role, buffered, in []byte, wrap func(net.Co
 	return h
 }
 
-func whole(nc net.Conn) net.Conn { return nc }
+func whole() func(net.Conn) net.Conn { return func(nc net.Conn) net.Conn { return nc } }
 
 func endStream(far *wiretest.Conn) { far.CloseWrite() }
 
@@ -343,9 +362,9 @@ func segment(t *testing.T, role Role, talk talk) {
 	}
 	check("in one piece", conversation(t, role, nil, in, whole, endStream))
 	step := 1 + len(in)/4000 // a large message is cut somewhat larger
-	check("byte by byte", conversation(t, role, nil, in, splits(wiretest.Fixed(step)), endStream))
+	check("byte by byte", conversation(t, role, nil, in, splits(func() func() int { return wiretest.Fixed(step) }), endStream))
 	for seed := range uint64(2) {
-		check(fmt.Sprintf("random pieces %d", seed), conversation(t, role, nil, in, splits(wiretest.Random(seed, 40*step)), endStream))
+		check(fmt.Sprintf("random pieces %d", seed), conversation(t, role, nil, in, splits(func() func() int { return wiretest.Random(seed, 40*step) }), endStream))
 	}
 	for _, n := range []int{1, 2, 5, 7, len(in) / 2, len(in) - 1, len(in)} {
 		if 0 < n && n <= len(in) {
@@ -354,8 +373,10 @@ func segment(t *testing.T, role Role, talk talk) {
 	}
 }
 
-func splits(sizes func() int) func(net.Conn) net.Conn {
-	return func(nc net.Conn) net.Conn { return wiretest.Split(nc, sizes) }
+func splits(sizes func() func() int) func() func(net.Conn) net.Conn {
+	return func() func(net.Conn) net.Conn {
+		return func(nc net.Conn) net.Conn { return wiretest.Split(nc, sizes()) }
+	}
 }
 
 // Checklist: L13, F13

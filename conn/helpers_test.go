@@ -1,9 +1,11 @@
 package conn
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"testing"
 	"time"
 
@@ -195,4 +197,21 @@ func loopback(t testing.TB) (dialed, accepted *net.TCPConn) {
 	}
 	t.Cleanup(func() { a.Close(); b.Close() })
 	return a.(*net.TCPConn), b.(*net.TCPConn)
+}
+
+// spinUntil waits for what comes soon.
+func spinUntil(t testing.TB, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(soon); !ok(); runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatal("what has to come does not")
+		}
+	}
+}
+
+// leaders counts the goroutines of pollers.
+func leaders() int {
+	buf := make([]byte, 8<<20)
+	buf = buf[:runtime.Stack(buf, true)]
+	return bytes.Count(buf, []byte("conn.(*poller).lead("))
 }

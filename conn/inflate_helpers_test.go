@@ -161,6 +161,13 @@ var (
 				return string(raw), err
 			}
 		}},
+		{"Serve", func(c *Conn) func(context.Context, int) (string, error) {
+			b := mailboxOn(c)
+			return func(context.Context, int) (string, error) {
+				l := b.next()
+				return l.text, l.err
+			}
+		}},
 	}
 	streaming = []readWay{
 		{"Reader/1", readerOf(1)},

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -16,13 +17,15 @@ type leader struct {
 	beat    atomic.Uint64 // odd while the leader is in a handler; it only grows
 	watched atomic.Bool   // the watchdog is awake
 	pooled  atomic.Int32  // ticks for which handlers still run in the pool
-	jobs    chan *Conn    // to the pool, nil without one; the leader's
 
 	// The watchdog's.
 	timer    *time.Timer
 	seen     uint64 // beat at the last tick
 	overtook int    // leaders, lately
 	tick     int
+
+	poolMu sync.Mutex
+	jobs   chan *Conn // to the pool, nil without one; guarded by poolMu
 }
 
 // lead tells events until the poller is closed or another goroutine leads.
@@ -66,24 +69,30 @@ func (p *poller) lead() {
 func (p *poller) run(c *Conn, in uint64) bool {
 	l := &p.leader
 	if l.pooled.Load() > 0 {
-		l.beat.Add(2) // which keeps the watchdog awake
 		p.giveToPool(c)
+		l.wakeWatchdog() // who ends the pool
 		return true
 	}
-	p.endPool()
 	l.beat.Store(in)
+	l.wakeWatchdog()
+	c.serveOn(false)
+	return l.beat.CompareAndSwap(in, in+1)
+}
+
+func (l *leader) wakeWatchdog() {
 	if !l.watched.Load() && l.watched.CompareAndSwap(false, true) {
 		l.timer.Reset(watchTick)
 	}
-	c.serveOn(false)
-	return l.beat.CompareAndSwap(in, in+1)
 }
 
 // look is a tick of the watchdog.
 func (p *poller) look() {
 	l := &p.leader
-	if n := l.pooled.Load(); n > 0 {
-		l.pooled.Store(n - 1)
+	pooled := l.pooled.Load()
+	if pooled > 0 {
+		l.pooled.Store(pooled - 1)
+	} else {
+		p.endPool()
 	}
 	if l.tick++; l.tick%overtakeWindow == 0 {
 		l.overtook = 0
@@ -96,9 +105,12 @@ func (p *poller) look() {
 		if l.overtook++; l.overtook == overtakeMax {
 			l.pooled.Store(poolTicks)
 		}
+	case pooled > 0: // it is to end, though nothing comes any more
 	default:
 		// The leader sets beat and then looks at watched; here it is the other way round.
+		// So it is with the pool.
 		l.watched.Store(false)
+		p.endPool()
 		if l.beat.Load() == beat || !l.watched.CompareAndSwap(false, true) {
 			return
 		}
@@ -120,6 +132,8 @@ func (p *poller) overtake(beat uint64) {
 // giveToPool has one of the pool call the handler of c.
 func (p *poller) giveToPool(c *Conn) {
 	l := &p.leader
+	l.poolMu.Lock()
+	defer l.poolMu.Unlock()
 	if l.jobs == nil {
 		l.jobs = make(chan *Conn)
 	}
@@ -138,8 +152,11 @@ func work(c *Conn, jobs <-chan *Conn) {
 
 // endPool lets the pool go.
 func (p *poller) endPool() {
-	if p.leader.jobs != nil {
-		close(p.leader.jobs)
-		p.leader.jobs = nil
+	l := &p.leader
+	l.poolMu.Lock()
+	defer l.poolMu.Unlock()
+	if l.jobs != nil {
+		close(l.jobs)
+		l.jobs = nil
 	}
 }

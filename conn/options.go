@@ -84,6 +84,9 @@ const (
 	// buffer of the stream: smaller ones are copied sooner than said to be there.
 	lendInside = 256
 
+	// pollLinger is how long a poller without sockets waits for the next one.
+	pollLinger = 50 * time.Millisecond
+
 	// pollBatch is how many events a poller takes from the system at a time.
 	pollBatch = 128
 

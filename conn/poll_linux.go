@@ -33,11 +33,13 @@ type poller struct {
 	n, at int // batch[at:n] is not told yet
 }
 
-// pollPlace has a poller while it has sockets.
+// pollPlace has a poller while it has sockets, and a little longer: connections that
+// come one by one should not make one each.
 type pollPlace struct {
 	mu      sync.Mutex
 	p       *poller
 	sockets int
+	timer   *time.Timer // of the end of p, made once
 }
 
 // pollPlaces hold real descriptors only, so that nothing of it is ever in a bubble of
@@ -50,8 +52,9 @@ func pollerOf(fd int) *pollPlace { return &pollPlaces[fd%pollers] }
 // pollers is how many there are.
 var pollers = min(maxPollers, 1+(runtime.GOMAXPROCS(0)-1)/procsPerPoller)
 
-// join has w watched. It reports false if the system has no descriptor for that.
-func (l *pollPlace) join(w *fdWire) bool {
+// join makes sure that w can be watched. It reports false if the system has no
+// descriptor for that.
+func (l *pollPlace) join() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.p == nil {
@@ -61,12 +64,16 @@ func (l *pollPlace) join(w *fdWire) bool {
 		}
 		l.p = p
 	}
-	if err := l.p.add(w); err != nil {
-		l.stopUnused()
-		return false
-	}
 	l.sockets++
 	return true
+}
+
+// watch has the poller look at w, which has joined and not left.
+func (l *pollPlace) watch(w *fdWire) error {
+	l.mu.Lock()
+	p := l.p
+	l.mu.Unlock()
+	return p.add(w)
 }
 
 // leave closes the descriptor of w.
@@ -74,12 +81,20 @@ func (l *pollPlace) leave(w *fdWire) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.p.remove(w)
-	l.sockets--
-	l.stopUnused()
+	if l.sockets--; l.sockets > 0 {
+		return
+	}
+	if l.timer == nil {
+		l.timer = time.AfterFunc(pollLinger, l.stopUnused)
+	} else {
+		l.timer.Reset(pollLinger)
+	}
 }
 
 func (l *pollPlace) stopUnused() {
-	if l.sockets == 0 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sockets == 0 && l.p != nil {
 		l.p.f.Close() // which wakes the leader
 		l.p = nil
 	}
@@ -101,7 +116,8 @@ func newPoller() (*poller, error) {
 		return nil, err
 	}
 	p.take = p.takeEvents
-	p.leader.timer = time.AfterFunc(watchTick, p.look)
+	p.leader.timer = time.AfterFunc(time.Hour, p.look)
+	p.leader.timer.Stop() // until there is a handler to watch
 	go p.lead()
 	return p, nil
 }
@@ -131,15 +147,19 @@ func (p *poller) add(w *fdWire) error {
 
 func (p *poller) forget(w *fdWire) {
 	p.mu.Lock()
-	p.wires[w.fd] = nil
-	p.mu.Unlock()
+	defer p.mu.Unlock()
+	if int(w.fd) < len(p.wires) && p.wires[w.fd] == w { // it may have been closed before it was added
+		p.wires[w.fd] = nil
+	}
 }
 
 // remove closes the descriptor of w. The program may hold a copy of it, for which
 // events would go on.
 func (p *poller) remove(w *fdWire) {
-	p.forget(w)
-	syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_DEL, int(w.fd), nil)
+	if w.flags.Load()&fdWatched != 0 {
+		p.forget(w)
+		syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_DEL, int(w.fd), nil)
+	}
 	syscall.Close(int(w.fd))
 }
 

@@ -31,7 +31,7 @@ func dataCalls() []readCall { return readCalls[:5] }
 func TestTextFailsAtItsFirstImpossibleByte(t *testing.T) {
 	for _, bad := range []string{"\xff", "ok \xc0", "\xe2\x28", "\xed\xa0", "\xf4\x90", "κόσμε\xf5"} {
 		for _, role := range both {
-			for _, call := range dataCalls() {
+			for _, call := range everyDataCall() {
 				synctest.Test(t, func(t *testing.T) {
 					c, p := newPeer(t, role, quiet())
 					start := time.Now()
@@ -93,7 +93,7 @@ func TestHeadersAreJudgedWithoutTheirPayload(t *testing.T) {
 // Checklist: G4, N3, K3
 func TestPingIsAnsweredInTheMiddleOfAMessage(t *testing.T) {
 	for _, role := range both {
-		for _, call := range dataCalls() {
+		for _, call := range everyDataCall() {
 			synctest.Test(t, func(t *testing.T) {
 				c, p := newPeer(t, role, quiet())
 				result := call.start(t.Context(), c)
@@ -282,7 +282,7 @@ func TestReadLimitIsExact(t *testing.T) {
 		{"declared at once", header(frame.Binary, limit+1, 3), false},
 	} {
 		for _, role := range both {
-			for _, call := range dataCalls() {
+			for _, call := range everyDataCall() {
 				synctest.Test(t, func(t *testing.T) {
 					c, p := newPeer(t, role, o)
 					// The limit is for one message, and every one.

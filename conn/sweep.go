@@ -69,7 +69,7 @@ func (s *sweeper) take(due *[]*Conn) bool {
 	left := s.waiting[:0]
 	for _, w := range s.waiting {
 		switch {
-		case !w.due.After(now):
+		case !w.due.After(now), w.c.readErr() != nil: // which ends corking too
 			*due = append(*due, w.c)
 			continue
 		case w.due.Before(s.next):

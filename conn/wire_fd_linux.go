@@ -2,6 +2,7 @@ package conn
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -46,9 +47,11 @@ const fdClosed = 1 << 31
 
 // The flags of an fdWire.
 const (
-	fdEdge  = 1 << iota // something may have come since the last read began
-	fdEager             // a short read does not mean that nothing is left
-	fdStop              // a deadline in the past interrupts reading
+	fdEdge    = 1 << iota // something may have come since the last read began
+	fdEager               // a short read does not mean that nothing is left
+	fdStop                // a deadline in the past interrupts reading
+	fdWatched             // the poller knows it, since it first had to wait
+	fdBlind               // or was told to and could not
 )
 
 // parked is where the calls of an fdWire wait. It is made when one first does.
@@ -77,7 +80,7 @@ func takeOver(nc *net.TCPConn, raw syscall.RawConn) wire {
 	w := &fdWire{fd: int32(fd)}
 	w.setAddrs(local.AddrPort(), remote.AddrPort())
 	w.flags.Store(fdEdge)
-	if !pollerOf(fd).join(w) {
+	if !pollerOf(fd).join() {
 		syscall.Close(fd)
 		return nil
 	}
@@ -190,7 +193,25 @@ func leaveToken(ch chan struct{}) {
 	}
 }
 
+// watch has the poller look at the socket from here on, if it does not yet. Before
+// that, everything is tried.
+func (w *fdWire) watch() bool {
+	if w.flags.Or(fdWatched)&fdWatched == 0 && w.enter() {
+		if pollerOf(int(w.fd)).watch(w) != nil {
+			w.flags.Or(fdBlind)
+			w.wakeReader()
+			w.wakeWriter()
+		}
+		w.leave()
+	}
+	return w.flags.Load()&fdBlind == 0
+}
+
+// errBlind is the end of a connection that would wait for ever.
+var errBlind = errors.New("websocket: the system watches no more sockets")
+
 func (w *fdWire) park() *parked {
+	w.watch()
 	if p := w.parked.Load(); p != nil {
 		return p
 	}
@@ -235,6 +256,8 @@ func (w *fdWire) awaitEdge() error {
 			return os.ErrDeadlineExceeded
 		case flags&fdEdge != 0 || w.closed():
 			return nil
+		case flags&fdBlind != 0:
+			return errBlind
 		}
 		if p := w.parked.Load(); p != nil {
 			<-p.reader
@@ -303,7 +326,9 @@ func (w *fdWire) writev(head, body []byte) (int, error) {
 		if n, err = w.tryWritev(head, body); n > 0 || err != nil {
 			break
 		}
-		err = w.parked.Load().awaitRoom(tries)
+		if err = w.parked.Load().awaitRoom(tries); err == nil && w.flags.Load()&fdBlind != 0 {
+			err = errBlind
+		}
 	}
 	if p := w.parked.Load(); p != nil {
 		p.noWriter()
@@ -356,7 +381,7 @@ func (w *fdWire) tries() bool { return true }
 
 func (w *fdWire) tellEdges(c *Conn) bool {
 	w.served.Store(c)
-	return true
+	return w.watch()
 }
 
 func (w *fdWire) resumes() bool { return true }
@@ -386,7 +411,11 @@ func (w *fdWire) setWriteDeadline(t time.Time) {
 	p.mu.Unlock()
 }
 
-func (w *fdWire) drain(n int) { drainTried(w, n) }
+// drain looks whether or not an edge was told of: the leader may be late.
+func (w *fdWire) drain(n int) {
+	w.flags.Or(fdEdge)
+	drainTried(w, n)
+}
 
 func (w *fdWire) closeWrite() {
 	if w.enter() {

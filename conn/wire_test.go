@@ -98,33 +98,56 @@ func TestUnixSocket(t *testing.T) {
 	}
 }
 
-// The corpus again, where a kernel is between the two.
+// The corpus again, where a kernel is between the two: over our poller and over Go's,
+// in one piece and byte by byte, read and served.
 func TestTalksOverTCP(t *testing.T) {
 	for _, talk := range corpus() {
 		for _, role := range both {
-			c, far := tcpPeer(t, role, corpusOptions())
-			p := &peer{t: t, role: 1 - role}
-			sent := make(chan []byte, 1)
-			go func() {
-				far.Write(bytes.Join(talk.in(1-role), nil))
-				far.CloseWrite()
-				b, _ := io.ReadAll(far)
-				sent <- b
-			}()
-			got := listen(context.Background(), c)
-			near, mem := wiretest.Pipe(1 << 20) // what arrived, to be parsed again
-			near.Write(<-sent)
-			near.CloseWrite()
-			p.nc = mem
-			got.sent = overhear(p)
+			in := bytes.Join(talk.in(1-role), nil)
 			want := heard{got: talk.got, sent: talk.sent, end: talk.end}
-			if !got.equal(want) {
-				t.Errorf("%v/%s: got %.300q, want %.300q", role, talk.name, got, want)
+			for _, keep := range []bool{false, true} {
+				for _, hearing := range hearings {
+					for _, step := range []int{len(in) + 1, 1} {
+						if step == 1 && len(in) > 200 {
+							continue
+						}
+						if got := talkOverTCP(t, role, keep, in, step, hearing.listen); !got.equal(want) {
+							t.Errorf("%v/%s, %s, keep %t, step %d: got %.300q, want %.300q", role, talk.name, hearing.name, keep, step, got, want)
+						}
+					}
+				}
 			}
-			<-c.Done()
-			far.Close()
 		}
 	}
+}
+
+// talkOverTCP runs a talk over loopback TCP. A step is sent when the one before it has
+// been read.
+func talkOverTCP(t *testing.T, role Role, keep bool, in []byte, step int, listen func(context.Context, *Conn) heard) heard {
+	t.Helper()
+	o := corpusOptions()
+	o.KeepNetConn = keep
+	c, far := tcpPeer(t, role, o)
+	defer far.Close()
+	sent := make(chan []byte, 1)
+	go func() {
+		for n := 0; n < len(in); n += step {
+			far.Write(in[n:min(n+step, len(in))])
+			for c.Stats().WireIn < int64(n+step) && c.readErr() == nil && n+step < len(in) {
+				runtime.Gosched()
+			}
+		}
+		far.CloseWrite()
+		b, _ := io.ReadAll(far)
+		sent <- b
+	}()
+	got := listen(context.Background(), c)
+	near, mem := wiretest.Pipe(1 << 20) // what arrived, to be parsed again
+	near.Write(<-sent)
+	near.CloseWrite()
+	got.sent = overhear(&peer{t: t, nc: mem, role: 1 - role})
+	<-c.Done()
+	return got
 }
 
 func TestCanceledReadsOverTCP(t *testing.T) {
