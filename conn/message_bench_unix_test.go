@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tidewire/websocket/frame"
 )
@@ -23,6 +24,9 @@ type endlessWire struct {
 func (w *endlessWire) fill(p []byte) int {
 	return copy(p[:len(p)/w.one*w.one], w.in)
 }
+
+func (w *endlessWire) setReadDeadline(time.Time)  {}
+func (w *endlessWire) setWriteDeadline(time.Time) {}
 
 func (w *endlessWire) tries() bool                           { return true }
 func (w *endlessWire) read(p []byte) (int, error)            { return w.fill(p), nil }

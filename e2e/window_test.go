@@ -63,7 +63,8 @@ func windowMessages(bits int) []message {
 			message{"once", websocket.Binary, [][]byte{once}},
 			message{"twice", websocket.Text, [][]byte{once, once}})
 	}
-	return append(all, message{"noise", websocket.Binary, [][]byte{noise(1000)}})
+	// Smaller noise may be sent compressed, to bring it into the window.
+	return append(all, message{"noise", websocket.Binary, [][]byte{noise(1000 + 1<<bits/8)}})
 }
 
 // randomLetters makes n bytes that compress, though nothing in them repeats for long.
