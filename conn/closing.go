@@ -240,9 +240,9 @@ func (c *Conn) endReading(e *CloseError, do protocol.Action) error {
 // to the peer's Close.
 func (c *Conn) takeOver() {
 	c.mu.Lock()
-	first := c.closing == protocol.Sent && !c.discarding.Load()
+	first := c.closing == protocol.Sent && !c.discarding()
 	if first {
-		c.discarding.Store(true)
+		c.needSeldom().discarding.Store(true)
 	}
 	c.mu.Unlock()
 	if first && c.timed {
@@ -256,7 +256,7 @@ func (c *Conn) takeOver() {
 
 func (c *Conn) discardToClose() {
 	c.acquireRead(nil)
-	c.rd.closer = true
+	c.needSeldom().closer = true
 	if c.readErr() == nil {
 		c.discard(context.Background()) // ends with the peer's Close, or any other end
 	}

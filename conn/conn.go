@@ -62,8 +62,7 @@ type Conn struct {
 	habit    uint8       // of the next rd, with whose buffers it goes on
 	more     atomic.Bool // a complete frame waits in the read buffer
 	rd       *reader     // nil: at rest
-	readMu   sync.Mutex  // guards readTurn
-	readTurn turn
+	readTurn readTurn
 
 	// The writer's: guarded by mu, but for what wr says belongs to a turn.
 	mu sync.Mutex
@@ -80,10 +79,8 @@ type Conn struct {
 	receiver Receiver // of a served connection; guarded by serving
 
 	// Read by anybody.
-	seldom     atomic.Pointer[seldom] // nil: none of it was needed yet
-	discarding atomic.Bool            // Close has taken reading over
-	waiting    atomic.Uint32          // what a read waits for: notWaiting, betweenMessages, insideMessage
-	stats      counters
+	seldom atomic.Pointer[seldom] // nil: none of it was needed yet
+	stats  counters
 }
 
 // New makes a connection of nc, whose opening handshake is done. It starts no

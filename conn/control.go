@@ -150,22 +150,16 @@ func (c *Conn) forgetPing(number uint32) {
 // awaitPong waits for the Pong that rtt delivers: in line for the read turn, then
 // reading, then behind data.
 func (c *Conn) awaitPong(ctx context.Context, rtt chan time.Duration) (time.Duration, error) {
-	c.readMu.Lock()
-	if c.readTurn.held() {
-		inLine := c.readTurn.enqueue()
-		c.readMu.Unlock()
+	if inLine := c.readTurn.enqueue(); inLine != nil {
 		select {
 		case d := <-rtt:
-			c.leaveLine(inLine)
+			c.readTurn.dequeue(inLine)
 			return d, nil
 		case <-ctx.Done():
-			c.leaveLine(inLine)
+			c.readTurn.dequeue(inLine)
 			return 0, canceled("ping", ctx.Err())
 		case <-inLine:
 		}
-	} else {
-		c.readTurn.take()
-		c.readMu.Unlock()
 	}
 	c.needReader()
 	err := c.readToPong(ctx, rtt)
@@ -175,12 +169,6 @@ func (c *Conn) awaitPong(ctx context.Context, rtt chan time.Duration) (time.Dura
 		return c.awaitOthers(ctx, rtt)
 	}
 	return 0, err
-}
-
-func (c *Conn) leaveLine(inLine chan struct{}) {
-	c.readMu.Lock()
-	c.readTurn.dequeue(inLine)
-	c.readMu.Unlock()
 }
 
 // readToPong reads until the Pong has come or data has. The read turn is held.

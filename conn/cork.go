@@ -16,7 +16,6 @@ func (c *Conn) cork() bool {
 		return false
 	}
 	if !w.due {
-		w.due = true
 		c.flushLater()
 	}
 	return true
@@ -24,6 +23,7 @@ func (c *Conn) cork() bool {
 
 // flushLater has flushCorked called after FlushDelay. mu is held.
 func (c *Conn) flushLater() {
+	c.wr.due = true
 	if c.wire.tries() && sweeps {
 		corked.add(c, c.opt.flushDelay())
 		return
@@ -54,10 +54,14 @@ func (c *Conn) offerData() {
 // lookAhead says, at the end of a message, whether a complete frame waits behind
 // it. The read turn is held.
 func (c *Conn) lookAhead() {
-	if more := c.opt.flushDelay() > 0 && c.rd.frameWaits(); more != c.rd.more {
+	more := c.opt.flushDelay() > 0 && c.rd.frameWaits()
+	if more != c.rd.more {
 		c.rd.more = more
 		c.rd.corks = c.rd.corks || more
 		c.more.Store(more)
+	}
+	if !more {
+		c.countWholes()
 	}
 }
 
@@ -67,6 +71,7 @@ func (c *Conn) uncork() {
 		return
 	}
 	if c.rd.more {
+		c.countWholes()
 		c.rd.more = false
 		c.more.Store(false)
 	}

@@ -220,7 +220,7 @@ func (r *messageReader) streamPacked(ctx context.Context, p []byte) (int, error)
 // unless nobody will read them.
 func (c *Conn) skipPacked(ctx context.Context) error {
 	f := c.rd.inflate
-	if !f.takeover || c.rd.closer {
+	if !f.takeover || c.closerReads() {
 		f.forget()
 		c.rd.in.Drop()
 		return c.skipPlain(ctx)

@@ -117,7 +117,7 @@ func (c *Conn) tick() {
 		return
 	}
 	c.restCompressor()
-	bytes, waiting := c.stats.wireIn.Load(), c.waiting.Load()
+	bytes, waiting := c.stats.wireIn.Load(), c.readTurn.waiting.Load()
 	err := c.judgeSilence(bytes, waiting)
 	if err == nil {
 		err = c.judgeProgress(bytes, waiting)

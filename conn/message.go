@@ -42,7 +42,12 @@ func (t MessageType) opcode() (frame.Opcode, error) {
 	case Binary:
 		return frame.Binary, nil
 	}
-	return 0, fmt.Errorf("websocket: %v is neither text nor binary (RFC 6455, section 5.6)", t)
+	return 0, badType(t)
+}
+
+//go:noinline
+func badType(t MessageType) error {
+	return fmt.Errorf("websocket: %v is neither text nor binary (RFC 6455, section 5.6)", t)
 }
 
 // Message is one message as [Conn.Messages] lends it: Data is valid until the

@@ -29,8 +29,8 @@ func (c *Conn) pull(ctx context.Context, p []byte) (int, error) {
 
 // waitNoMore says that nobody waits any more.
 func (c *Conn) waitNoMore() {
-	if c.waiting.Load() != notWaiting {
-		c.waiting.Store(notWaiting)
+	if c.readTurn.waiting.Load() != notWaiting {
+		c.readTurn.waiting.Store(notWaiting)
 	}
 }
 
@@ -39,7 +39,7 @@ func (c *Conn) waitNoMore() {
 func (c *Conn) pullStopped(ctx context.Context, err error) error {
 	hit := c.readWatch().clear()
 	switch {
-	case c.discarding.Load() && !c.rd.closer && c.readErr() == nil:
+	case c.discarding() && !c.closerReads() && c.readErr() == nil:
 		return errTakenOver
 	case ctx.Err() != nil && (hit || isTimeout(err)):
 		return canceled("read", ctx.Err())
@@ -73,9 +73,9 @@ func (c *Conn) pullNow(p []byte) (int, error) {
 // waitingNow says what the connection waits for.
 func (c *Conn) waitingNow() {
 	if c.inside() {
-		c.waiting.Store(insideMessage)
+		c.readTurn.waiting.Store(insideMessage)
 	} else {
-		c.waiting.Store(betweenMessages)
+		c.readTurn.waiting.Store(betweenMessages)
 	}
 }
 
@@ -148,13 +148,12 @@ func (rd *reader) adapt(b *buffer) *buffer {
 	return b
 }
 
-// nextWhole is frame.Whole of b, which is what is buffered.
-func (rd *reader) nextWhole(b []byte) (start, end int) {
+// findWhole makes start and end those of frame.Whole of b, which is what is buffered.
+func (rd *reader) findWhole(b []byte) {
 	if rd.end == 0 {
 		start, end := frame.Whole(b)
 		rd.start, rd.end = int32(start), int32(end)
 	}
-	return int(rd.start), int(rd.end)
 }
 
 // frameWaits reports whether a complete frame is in the buffer.
@@ -163,7 +162,7 @@ func (rd *reader) frameWaits() bool {
 	if len(b) == 0 {
 		return false
 	}
-	if _, end := rd.nextWhole(b); end > 0 {
+	if rd.findWhole(b); rd.end > 0 {
 		return true
 	}
 	h, err := frame.ParseHeader(b)
@@ -209,16 +208,14 @@ func (rd *reader) buffered() []byte {
 
 // consume drops the first n buffered bytes; an empty buffer is given back.
 func (rd *reader) consume(n int) {
-	if rd.buf == nil {
-		return
-	}
 	rd.pos += n
 	rd.end = 0
-	if rd.pos == len(rd.buf.b) {
+	if rd.buf != nil && rd.pos == len(rd.buf.b) {
 		rd.release()
 	}
 }
 
+//go:noinline
 func (rd *reader) release() {
 	dropBuffer(rd.buf)
 	rd.buf, rd.pos, rd.end = nil, 0, 0

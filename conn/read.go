@@ -31,11 +31,17 @@ type reader struct {
 	ahead       int32 // size of the next buffer; 0: the smallest
 	mostlyEmpty int8  // buffers in a row
 
-	more   bool // Conn.more
-	corks  bool // it was true since the reader waited
-	drop   bool // the rest of the open message goes to nobody
-	closer bool // the turn is held by Close, which discards
-	now    bool // the turn is held for a Receiver: nothing may wait for the socket
+	more  bool // Conn.more
+	corks bool // it was true since the reader waited
+	drop  bool // the rest of the open message goes to nobody
+	now   bool // the turn is held for a Receiver: nothing may wait for the socket
+
+	watched bool // a watch has begun with the context of the call
+
+	// Messages by collectWhole that are not in Conn.stats yet, no more than one buffer
+	// has.
+	wholes     uint16
+	wholeBytes uint32
 
 	inflate *inflater // nil: no compression was agreed on
 
@@ -44,13 +50,6 @@ type reader struct {
 	stream *messageReader // the Reader that the open message belongs to
 	served *message       // of a Receiver's, as far as it has come; nil: nothing
 }
-
-// What a read waits for, in Conn.waiting.
-const (
-	notWaiting = iota
-	betweenMessages
-	insideMessage // or inside a frame
-)
 
 // Read returns the next message. The slice is the caller's.
 //
@@ -96,8 +95,10 @@ func (c *Conn) readMessage(ctx context.Context, m *message) (MessageType, error)
 func (c *Conn) collect(ctx context.Context, m *message) (MessageType, error) {
 	rd := c.rd
 	c.leaveStream()
-	if err := c.skip(ctx); err != nil {
-		return 0, err
+	if rd.drop {
+		if err := c.skip(ctx); err != nil {
+			return 0, err
+		}
 	}
 	if rd.starved() {
 		if _, err := c.pull(ctx, nil); err != nil {
@@ -135,7 +136,8 @@ func (c *Conn) collect(ctx context.Context, m *message) (MessageType, error) {
 func (c *Conn) collectWhole(m *message) (MessageType, bool) {
 	rd := c.rd
 	b := rd.buffered()
-	start, end := rd.nextWhole(b)
+	rd.findWhole(b)
+	start, end := int(rd.start), int(rd.end)
 	if n := c.readLimit(); end == 0 || n > 0 && int64(end-start) > n || len(rd.kept) > 0 {
 		return 0, false
 	}
@@ -157,9 +159,9 @@ func (c *Conn) collectWhole(m *message) (MessageType, bool) {
 		}
 	}
 	rd.consume(end)
-	c.stats.framesIn.Add(1)
-	rd.size = int64(end - start)
-	c.messageEnded()
+	rd.wholes++
+	rd.wholeBytes += uint32(end - start)
+	c.lookAhead()
 	return MessageType(op), true
 }
 
@@ -276,6 +278,7 @@ func (c *Conn) atData() bool { return c.rd.in.InFrame() && !c.rd.in.InControl() 
 
 // step reads one header or the body of one control frame.
 func (c *Conn) step(ctx context.Context) error {
+	c.countWholes()
 	if c.rd.in.InFrame() {
 		return c.control(ctx)
 	}
@@ -354,7 +357,7 @@ func (c *Conn) lockRead(ctx context.Context) error {
 	if !c.acquireRead(ctx.Done()) {
 		return canceled("read", ctx.Err())
 	}
-	if c.discarding.Load() || c.readErr() != nil {
+	if s := c.seldom.Load(); s != nil && (s.discarding.Load() || s.readErr.Load() != nil) {
 		c.releaseRead()
 		return c.outcome(ctx)
 	}
@@ -363,17 +366,18 @@ func (c *Conn) lockRead(ctx context.Context) error {
 
 // unlockRead gives the read turn back at the end of a call with ctx.
 func (c *Conn) unlockRead(ctx context.Context) {
-	c.readWatch().end(ctx)
+	if c.rd.watched {
+		c.rd.watched = false
+		c.readWatch().end(ctx)
+	}
 	c.releaseRead()
 }
 
 func (c *Conn) releaseRead() {
-	c.readMu.Lock()
 	if c.frugal {
 		c.leaveReader()
 	}
 	c.readTurn.release()
-	c.readMu.Unlock()
 }
 
 // outcome waits, within ctx, for what Close makes of the connection: a read that

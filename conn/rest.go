@@ -17,14 +17,14 @@ var readers sync.Pool
 // acquireRead takes the read turn, waiting until done is closed, and makes sure that
 // there is a reader. It reports false if done ended the wait.
 func (c *Conn) acquireRead(done <-chan struct{}) bool {
-	c.readMu.Lock()
-	got := c.readTurn.acquire(&c.readMu, done)
-	c.readMu.Unlock()
-	if got && c.rd == nil {
+	if !c.readTurn.acquire(done) {
+		return false
+	}
+	if c.rd == nil {
 		c.needReader()
 		c.wire.foresee()
 	}
-	return got
+	return true
 }
 
 // needReader makes sure that there is a reader. The read turn is held.

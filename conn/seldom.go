@@ -18,6 +18,9 @@ type seldom struct {
 	watches atomic.Pointer[watches]       // that interrupt calls; nil: none was needed yet
 	readErr atomic.Pointer[CloseError]    // ends every read, once set
 	limit   atomic.Int64                  // set with SetReadLimit, negative: none; 0: not set
+
+	discarding atomic.Bool // Close has taken reading over
+	closer     bool        // and has the read turn, which guards this
 }
 
 // needSeldom makes seldom, if it is not there. It takes no lock.
@@ -35,6 +38,18 @@ func (c *Conn) readErr() *CloseError {
 		return s.readErr.Load()
 	}
 	return nil
+}
+
+// discarding reports whether Close has taken reading over.
+func (c *Conn) discarding() bool {
+	s := c.seldom.Load()
+	return s != nil && s.discarding.Load()
+}
+
+// closerReads reports whether it is Close that has the read turn. The caller has it.
+func (c *Conn) closerReads() bool {
+	s := c.seldom.Load()
+	return s != nil && s.closer
 }
 
 // writeErr is what every write returns; nil while it can go on. mu is held.

@@ -48,12 +48,16 @@ func (c *Conn) Serve(r Receiver) error {
 		return ErrServing
 	}
 	c.receiver = r
-	polled := c.wire.tellEdges(c)
-	c.readMu.Lock()
-	c.frugal = polled
-	c.readMu.Unlock()
-	go c.serveOn(true) // what has come already
+	go c.beginServing(c.wire.tellEdges(c))
 	return nil
+}
+
+// beginServing hands out what has come already.
+func (c *Conn) beginServing(polled bool) {
+	c.readTurn.acquire(nil)
+	c.frugal = polled
+	c.readTurn.release()
+	c.serveOn(true)
 }
 
 var errNoReceiver = errors.New("websocket: Serve without a Receiver")
@@ -146,16 +150,15 @@ func (c *Conn) serveNext(m *message, mayWait bool) (MessageType, error) {
 	if err := c.readErr(); err != nil {
 		return 0, err
 	}
-	c.readMu.Lock()
-	if c.readTurn.held() && !mayWait {
-		c.readMu.Unlock()
-		return 0, errTurnTaken
+	if !c.readTurn.take() {
+		if !mayWait {
+			return 0, errTurnTaken
+		}
+		c.readTurn.acquire(nil)
 	}
-	c.readTurn.acquire(&c.readMu, nil)
-	c.readMu.Unlock()
 	c.needReader()
 	defer c.releaseRead()
-	if c.discarding.Load() {
+	if c.discarding() {
 		return 0, errTakenOver
 	}
 	rd := c.rd
@@ -163,7 +166,7 @@ func (c *Conn) serveNext(m *message, mayWait bool) (MessageType, error) {
 		m.free()
 		*m, rd.served = *rd.served, nil
 	}
-	c.waiting.Store(notWaiting)
+	c.waitNoMore()
 	rd.now = m.stays
 	t, err := c.collect(context.Background(), m)
 	rd.now = false

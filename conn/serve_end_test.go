@@ -357,7 +357,7 @@ func TestProgressWhileServed(t *testing.T) {
 		drip := func(p []byte) {
 			t.Helper()
 			far.Write(p)
-			spinUntil(t, func() bool { return c.waiting.Load() == insideMessage })
+			spinUntil(t, func() bool { return c.readTurn.waiting.Load() == insideMessage })
 		}
 		out := frameOf(Client, fin, frame.Binary, strings.Repeat("x", 100_000))
 		drip(out[:20])
@@ -365,7 +365,7 @@ func TestProgressWhileServed(t *testing.T) {
 			c.tick()
 			n := c.Stats().WireIn
 			far.Write(out[20+i*2000:][:2000])
-			spinUntil(t, func() bool { return c.Stats().WireIn >= n+2000 && c.waiting.Load() == insideMessage })
+			spinUntil(t, func() bool { return c.Stats().WireIn >= n+2000 && c.readTurn.waiting.Load() == insideMessage })
 		}
 		if c.Err() != nil {
 			t.Fatalf("a peer that sends enough: %v", c.Err())

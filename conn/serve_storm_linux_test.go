@@ -137,7 +137,7 @@ func (s *storm) run(c, peer *Conn) {
 			s.t.Errorf("Closed got %v", err)
 		}
 	case <-time.After(3 * soon):
-		s.t.Errorf("no Closed; state %x, waiting %d, Err %v", c.serving.state.Load(), c.waiting.Load(), c.Err())
+		s.t.Errorf("no Closed; state %x, waiting %d, Err %v", c.serving.state.Load(), c.readTurn.waiting.Load(), c.Err())
 		c.CloseNow()
 		peer.CloseNow()
 	}

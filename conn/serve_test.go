@@ -440,7 +440,7 @@ func TestServedConnectionHoldsNothingWhileItWaits(t *testing.T) {
 	idle := func(what string) int64 {
 		t.Helper()
 		for _, c := range cs {
-			spinUntil(t, func() bool { return c.serving.state.Load() == served && c.waiting.Load() != notWaiting })
+			spinUntil(t, func() bool { return c.serving.state.Load() == served && c.readTurn.waiting.Load() != notWaiting })
 		}
 		spinUntil(t, func() bool { n, _ := ours(); return n == 0 })
 		return heapAlloc()
@@ -461,7 +461,7 @@ func TestServedConnectionHoldsNothingWhileItWaits(t *testing.T) {
 		far := fars[i]
 		out := frameOf(Client, fin, frame.Binary, strings.Repeat("x", 100_000))
 		far.Write(out[:50])
-		spinUntil(t, func() bool { return c.waiting.Load() == insideMessage })
+		spinUntil(t, func() bool { return c.readTurn.waiting.Load() == insideMessage })
 	}
 	if each := (idle("inside a message") - after) / conns; each > 8<<10 && !raced() {
 		t.Errorf("a connection holds %d bytes for the first 50 of a message", each)

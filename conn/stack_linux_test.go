@@ -90,7 +90,7 @@ func TestWaitingLoopKeepsSmallStack(t *testing.T) {
 func awaitReads(t *testing.T, conns []*Conn) {
 	t.Helper()
 	for _, c := range conns {
-		for c.waiting.Load() != betweenMessages {
+		for c.readTurn.waiting.Load() != betweenMessages {
 			if err := c.Err(); err != nil {
 				t.Fatal(err)
 			}

@@ -36,6 +36,12 @@ func (n microseconds) duration() time.Duration { return time.Duration(n) * time.
 
 // Stats returns the connection's counters.
 func (c *Conn) Stats() Stats {
+	if c.readTurn.take() {
+		if c.rd != nil {
+			c.countWholes()
+		}
+		c.releaseRead()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return Stats{
@@ -48,4 +54,18 @@ func (c *Conn) Stats() Stats {
 		Queued:    c.wr.queued(),
 		RTT:       c.stats.rtt.duration(),
 	}
+}
+
+// countWholes counts what was read since it was last called. While many messages lie
+// in the buffer, that is done for all of them at once. The read turn is held.
+func (c *Conn) countWholes() {
+	rd := c.rd
+	if rd.wholes == 0 {
+		return
+	}
+	n := int64(rd.wholes)
+	c.stats.framesIn.Add(n)
+	c.stats.messagesIn.Add(uint32(n))
+	c.stats.bytesIn.Add(int64(rd.wholeBytes))
+	rd.wholes, rd.wholeBytes = 0, 0
 }

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"testing"
@@ -139,4 +140,56 @@ func TestStatsOfWhatWasBuffered(t *testing.T) {
 			t.Errorf("WireIn = %d, want %d", n, len(in))
 		}
 	})
+}
+
+// Of messages that came together each is counted when it is delivered: in a body of
+// Messages, behind a Read, and when a control frame or the end follows them.
+func TestStatsBetweenMessagesThatCameTogether(t *testing.T) {
+	one := frameOf(Client, true, frame.Text, "hello")
+	for _, ping := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			near, far := wiretest.Pipe(0)
+			c := New(near, Setup{Role: Server}, quiet())
+			defer c.CloseNow()
+			in := bytes.Repeat(one, 4)
+			if ping {
+				in = append(in, frameOf(Client, true, frame.Ping, "")...)
+				go io.Copy(io.Discard, far)
+			}
+			go func() {
+				far.Write(in)
+				far.CloseWrite()
+			}()
+			synctest.Wait()
+			n := int64(0)
+			check := func() {
+				t.Helper()
+				if s := c.Stats(); s.FramesIn != n || s.BytesIn != 5*n {
+					t.Errorf("after %d messages: %+v", n, s)
+				}
+			}
+			for range c.Messages(t.Context()) {
+				n++
+				check()
+				if n == 2 {
+					break
+				}
+			}
+			for n < 4 {
+				if _, _, err := c.Read(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				n++
+				check()
+			}
+			c.Read(t.Context()) // the end
+			want := int64(4)
+			if ping {
+				want++
+			}
+			if s := c.Stats(); s.FramesIn != want || s.BytesIn != 20 {
+				t.Errorf("after the end: %+v", s)
+			}
+		})
+	}
 }

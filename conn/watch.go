@@ -57,6 +57,7 @@ func (c *Conn) writeWatch() *watch {
 // watchRead has a read that is about to wait end with ctx.
 func (c *Conn) watchRead(ctx context.Context) {
 	if ctx.Done() != nil {
+		c.rd.watched = true
 		c.madeWatches().read.begin(ctx)
 	}
 }
@@ -99,9 +100,9 @@ func (w *watch) begin(ctx context.Context) {
 	}
 }
 
-// end is called after the waits of a call. The watcher is kept only if the same
-// channel came a second time: most programs use one context for all calls or a
-// new one for each. w may be nil.
+// end is called after the waits of a call, if it had any. The watcher is kept only if
+// the same channel came a second time: most programs use one context for all calls or
+// a new one for each. w may be nil.
 func (w *watch) end(ctx context.Context) {
 	if ctx.Done() == nil || w == nil {
 		return

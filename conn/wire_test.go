@@ -36,7 +36,7 @@ func tcpPeer(t testing.TB, role Role, o *Options) (*Conn, *net.TCPConn) {
 // waits spins until a read of c waits for the socket.
 func waits(t testing.TB, c *Conn) {
 	t.Helper()
-	for start := time.Now(); c.waiting.Load() == notWaiting; runtime.Gosched() {
+	for start := time.Now(); c.readTurn.waiting.Load() == notWaiting; runtime.Gosched() {
 		if time.Since(start) > soon {
 			t.Fatal("no read waits")
 		}

@@ -137,10 +137,13 @@ func (c *Conn) commitsNow(ctx context.Context, m *outgoing) bool {
 
 // commitWhole is commit for such a message.
 func (c *Conn) commitWhole(op frame.Opcode, p []byte) {
-	out := c.outRoom(frame.MaxHeaderLen + len(p))
+	out := c.wr.out
+	if out == nil || cap(out.b)-len(out.b) < frame.MaxHeaderLen+len(p) {
+		out = c.outRoom(frame.MaxHeaderLen + len(p))
+		c.wr.out = out
+	}
 	before := len(out.b)
 	out.b = append(frame.AppendWhole(out.b, op, len(p)), p...)
-	c.wr.out = out
 	c.stats.framesOut++
 	c.stats.wireOut += int64(len(out.b) - before)
 	c.stats.bytesOut += int64(len(p))
