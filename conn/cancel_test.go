@@ -164,7 +164,7 @@ func cancelBetweenBytes(t *testing.T, role Role, a, b readCall) {
 }
 
 // wantMessage reads the next message.
-func wantMessage(t *testing.T, c *Conn, want MessageType, wantText string) {
+func wantMessage(t testing.TB, c *Conn, want MessageType, wantText string) {
 	t.Helper()
 	typ, p, err := c.Read(t.Context())
 	if typ != want || string(p) != wantText || err != nil {
@@ -209,25 +209,32 @@ func goOnAt(t *testing.T, role Role, a, b readCall, at int) {
 	c, p := newPeer(t, role, quiet())
 	defer c.CloseNow()
 	in := torn(p.role)
+	two, three := p.frame(true, frame.Text, "two"), p.frame(true, frame.Text, "three")
+	goOnFrom(c, p, a, b, at, in, two, three, []string{tornText, "two", "three"})
+}
+
+// goOnFrom has the call a canceled when the peer has sent in[:at], and the call b go on
+// there, which gets the rest and the frame second. Then every message of want has come,
+// unless a has handed out part of the first.
+func goOnFrom(c *Conn, p *peer, a, b readCall, at int, in, second, third []byte, want []string) {
+	t := p.t
 	ctx, cancel := context.WithCancel(t.Context())
-	first := a.start(ctx, c)
+	result := a.start(ctx, c)
 	p.send(in[:at])
 	synctest.Wait()
 	cancel()
-	r := <-first
+	r := <-result
 	if !errors.Is(r.err, context.Canceled) {
-		t.Fatalf("%s canceled at %d: got %q, %v; want context.Canceled", a.name, at, r.got, r.err)
+		t.Fatalf("%s canceled at %d: got %d bytes, %v; want context.Canceled", a.name, at, len(r.got), r.err)
 	}
 	gone := r.got != "" || a.name == "Discard" && at >= openAt(p.role)
 
 	ctx, cancel = context.WithCancel(t.Context())
-	second := b.start(ctx, c)
-	p.send(in[at:])
-	p.message(frame.Text, "two")
+	result = b.start(ctx, c)
+	p.send(in[at:], second)
 	synctest.Wait()
 	cancel()
-	r = <-second
-	want := []string{tornText, "two", "three"}
+	r = <-result
 	if gone {
 		want = want[1:]
 	}
@@ -236,11 +243,11 @@ func goOnAt(t *testing.T, role Role, a, b readCall, at int) {
 		want = want[len(want)-1:]
 	case b.name != "Ping":
 		if r.got != want[0] || !r.whole || r.err != nil {
-			t.Fatalf("%s at %d, then %s: got %q, %v; want %q, nil", a.name, at, b.name, r.got, r.err, want[0])
+			t.Fatalf("%s at %d, then %s: got %.100q, %v; want %.100q, nil", a.name, at, b.name, r.got, r.err, want[0])
 		}
 		want = want[1:]
 	}
-	p.message(frame.Text, "three")
+	p.send(third)
 	for _, w := range want {
 		wantMessage(t, c, Text, w)
 	}

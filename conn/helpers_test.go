@@ -182,21 +182,26 @@ func tcpConns(t testing.TB, o *Options) (client, server *Conn) {
 // loopback returns the two ends of a loopback TCP connection.
 func loopback(t testing.TB) (dialed, accepted *net.TCPConn) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	a, b := connected(t, "tcp", "127.0.0.1:0")
+	return a.(*net.TCPConn), b.(*net.TCPConn)
+}
+
+// connected returns the two ends of a connection over a socket of the system.
+func connected(t testing.TB, network, address string) (dialed, accepted net.Conn) {
+	t.Helper()
+	l, err := net.Listen(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	a, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
+	if dialed, err = net.Dial(network, l.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
-	b, err := l.Accept()
-	if err != nil {
+	if accepted, err = l.Accept(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { a.Close(); b.Close() })
-	return a.(*net.TCPConn), b.(*net.TCPConn)
+	t.Cleanup(func() { dialed.Close(); accepted.Close() })
+	return dialed, accepted
 }
 
 // spinUntil waits for what comes soon.

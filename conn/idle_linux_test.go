@@ -32,16 +32,8 @@ func TestTakenOverSocketKeepsItsAddresses(t *testing.T) {
 			t.Logf("%s: %v", on, err) // no IPv6 here
 			continue
 		}
-		defer l.Close()
-		d, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer d.Close()
-		nc, err := l.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
+		l.Close()
+		_, nc := connected(t, "tcp", on)
 		local, remote := nc.LocalAddr().String(), nc.RemoteAddr().String()
 		c := New(nc, Setup{Role: Server}, quiet())
 		if c.NetConn() != nil {

@@ -106,40 +106,7 @@ func goOnPacked(t *testing.T, role Role, takeover bool, a, b readCall, at int, t
 	in := packedIn(p.role, frame.Text, payload, gatherMax/2, gatherMax, 40_000)
 	want := []string{text, "two" + text[60_000:], "three" + text[65_000:]}
 	second, third := packedIn(p.role, frame.Text, z.pack(want[1]), 3), packedIn(p.role, frame.Text, z.pack(want[2]))
-
-	ctx, cancel := context.WithCancel(t.Context())
-	first := a.start(ctx, c)
-	p.send(in[:at])
-	synctest.Wait()
-	cancel()
-	r := <-first
-	if !errors.Is(r.err, context.Canceled) {
-		t.Fatalf("%s canceled at %d: got %d bytes, %v", a.name, at, len(r.got), r.err)
-	}
-	gone := r.got != "" || a.name == "Discard" && at >= openAt(p.role)
-
-	ctx, cancel = context.WithCancel(t.Context())
-	result := b.start(ctx, c)
-	p.send(in[at:], second)
-	synctest.Wait()
-	cancel()
-	r = <-result
-	if gone {
-		want = want[1:]
-	}
-	switch {
-	case b.name == "Discard":
-		want = want[len(want)-1:]
-	case b.name != "Ping":
-		if r.got != want[0] || !r.whole || r.err != nil {
-			t.Fatalf("%s at %d, then %s: %d bytes, %v; want %d", a.name, at, b.name, len(r.got), r.err, len(want[0]))
-		}
-		want = want[1:]
-	}
-	p.send(third)
-	for _, w := range want {
-		wantMessage(t, c, Text, w)
-	}
+	goOnFrom(c, p, a, b, at, in, second, third, want)
 }
 
 // Close takes the reading over in the middle of a compressed message: what is left of

@@ -19,21 +19,7 @@ import (
 // smallTCP returns both ends of a loopback connection whose sockets hold little.
 func smallTCP(t testing.TB) (a, b *net.TCPConn) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	x, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	y, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { x.Close(); y.Close() })
-	a, b = x.(*net.TCPConn), y.(*net.TCPConn)
+	a, b = loopback(t)
 	for _, nc := range []*net.TCPConn{a, b} {
 		nc.SetReadBuffer(32 << 10)
 		nc.SetWriteBuffer(32 << 10)

@@ -274,14 +274,7 @@ func TestServeThroughEveryDoor(t *testing.T) {
 						t.Error(err)
 					}
 				}, ignore).dial()
-				p.send(request() + masked(frame.Text, "behind the request"))
-				p.head()
-				p.text("behind the request")
-				p.echoes("and on")
-				p.send(byeFrame())
-				p.closed(1000, "")
-				p.gone()
-				<-e.closed
+				p.isServed(e)
 			})
 		})
 	}
@@ -306,14 +299,19 @@ func TestServeThroughEveryDoor(t *testing.T) {
 			}
 			c.Serve(e)
 		}()
-		p := tcpPeer(t, l.Addr())
-		p.send(request() + masked(frame.Text, "behind the request"))
-		p.head()
-		p.text("behind the request")
-		p.echoes("and on")
-		p.send(byeFrame())
-		p.closed(1000, "")
-		p.gone()
-		<-e.closed
+		tcpPeer(t, l.Addr()).isServed(e)
 	})
+}
+
+// isServed has a conversation with a server whose Receiver is e.
+func (p *peer) isServed(e *events) {
+	p.t.Helper()
+	p.send(request() + masked(frame.Text, "behind the request"))
+	p.head()
+	p.text("behind the request")
+	p.echoes("and on")
+	p.send(byeFrame())
+	p.closed(1000, "")
+	p.gone()
+	<-e.closed
 }
