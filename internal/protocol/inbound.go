@@ -145,6 +145,9 @@ func (in *Inbound) open(h frame.Header) {
 // them in place (RFC 6455, section 5.3) and, in a text message, fails on the
 // first byte that no valid UTF-8 can have there (RFC 6455, section 8.1). After
 // an error the bytes are unmasked and the machine is where it was.
+//
+// These are two passes. In steps of 8 KiB, which lie in the first-level cache between
+// them, they took as long at 64 KiB and at 1 MiB, so there is no kernel that does both.
 func (in *Inbound) Payload(p []byte) error {
 	if int64(len(p)) > in.left {
 		panic("websocket: internal error: more payload than the frame has")
