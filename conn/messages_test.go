@@ -243,3 +243,47 @@ func TestMessagesDoNotMixWithOtherConnections(t *testing.T) {
 		}
 	})
 }
+
+// A message that is lent where it lies stays when the rest of the frame behind it comes:
+// what has come of that frame moves to other memory.
+func TestLentMemoryStaysWhileTheNextFrameComes(t *testing.T) {
+	one, two := strings.Repeat("lent", 100), strings.Repeat("next", 100)
+	for _, role := range both {
+		second := frameOf(1-role, fin, frame.Text, two)
+		for at := 1; at < len(second); at += 1 + at/8 {
+			synctest.Test(t, func(t *testing.T) {
+				c, p := newPeer(t, role, quiet())
+				p.send(p.frame(fin, frame.Text, one), second[:at])
+				for m, err := range c.Messages(t.Context()) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					p.send(second[at:])
+					if _, got, err := c.Read(t.Context()); string(got) != two || err != nil {
+						t.Errorf("%v, cut at %d: Read inside the body: %.20q, %v", role, at, got, err)
+					}
+					if string(m.Data) != one {
+						t.Errorf("%v, cut at %d: what is lent is %.20q now", role, at, m.Data)
+					}
+					break
+				}
+			})
+		}
+	}
+}
+
+// Text that is lent where it lies is judged as all other is.
+// Checklist: T1
+func TestLentTextIsJudged(t *testing.T) {
+	bad := strings.Repeat("x", 2*lendInside) + "\xff"
+	inBothRoles(t, func(t *testing.T, role Role) {
+		c, p := newPeer(t, role, quiet())
+		p.message(frame.Text, bad)
+		for m, err := range c.Messages(context.Background()) {
+			if e := closeError(t, err); e.Sent != CloseInvalidPayload || m.Data != nil {
+				t.Errorf("got %d bytes, %+v; want close code 1007", len(m.Data), e)
+			}
+		}
+		p.expectClose(CloseInvalidPayload)
+	})
+}

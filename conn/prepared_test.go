@@ -186,3 +186,24 @@ func TestPreparedIsSharedByManyConnections(t *testing.T) {
 		}
 	}
 }
+
+// Behind as much as may be committed the next message waits for the socket, and a
+// context that ends there ends the call.
+func TestWritePreparedCanceledAtAFullSocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := wiretest.Pipe(1 << 10)
+		c := New(near, Setup{Role: Server}, quiet())
+		defer c.CloseNow()
+		ctx, cancel := context.WithCancel(t.Context())
+		many := prepared(t, 2*highWater/copyMax+2, copyMax-100)
+		result := started(func() error { return c.WritePrepared(ctx, many...) })
+		cancel()
+		if err := returned(t, "WritePrepared", result); !errors.Is(err, context.Canceled) {
+			t.Errorf("WritePrepared = %v", err)
+		}
+		if err := c.Err(); err != nil {
+			t.Errorf("the connection ended with %v", err)
+		}
+		far.CloseRead()
+	})
+}
