@@ -7,8 +7,8 @@ import (
 )
 
 // pull waits for bytes of the stream and puts them into p, or, if p is nil, into a
-// buffer of its own. A context that ends, or Close taking over, stops the wait and
-// nothing else.
+// buffer of its own; then there may be another reader behind it. A context that ends, or
+// Close taking over, stops the wait and nothing else.
 func (c *Conn) pull(ctx context.Context, p []byte) (int, error) {
 	if c.rd.now {
 		return c.pullNow(p)
@@ -98,7 +98,11 @@ func (c *Conn) receive(ctx context.Context, p []byte) (int, error) {
 	if c.wire.tries() {
 		size = c.rd.nextSize()
 	}
+	watched := c.rd.watched
+	c.leaveReader()
 	b, err := c.wire.readPooled(size)
+	c.needReader()
+	c.rd.watched = watched
 	return c.hold(b), err
 }
 

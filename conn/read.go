@@ -104,13 +104,16 @@ func (c *Conn) collect(ctx context.Context, m *message) (MessageType, error) {
 		if _, err := c.pull(ctx, nil); err != nil {
 			return 0, err
 		}
+		rd = c.rd
 	}
 	if t, ok := c.collectWhole(m); ok {
 		return t, nil
 	}
 	m.resume(rd)
 	for {
-		if err := c.advance(ctx); err != nil {
+		err := c.advance(ctx)
+		rd = c.rd
+		if err != nil {
 			m.keep(rd)
 			return 0, err
 		}

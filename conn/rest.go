@@ -7,9 +7,10 @@ import (
 	"github.com/tidewire/websocket/internal/protocol"
 )
 
-// A reader is there while somebody has the read turn. Between two turns a connection
-// that is frugal gives it back, if there is nothing in it to remember. A program that
-// reads in a loop waits with the turn in its hand, so there is nothing to gain for it.
+// A reader is there while somebody has the read turn and does not wait for the next
+// frame: for that wait it is given back, if there is nothing in it to remember. A
+// connection that is frugal gives it back between two turns too. A program that reads in
+// a loop has the turn nearly always, so there is nothing to gain for it.
 
 // readers are those that connections at rest gave back.
 var readers sync.Pool
@@ -52,10 +53,10 @@ func (c *Conn) leaveReader() {
 }
 
 // atRest reports whether a new reader would go on just as well: between messages,
-// which leaves nothing kept, no Reader and nothing to drop, with nothing buffered or
-// corked, and without compression.
+// which leaves nothing kept and no Reader, with nothing to drop, buffered or corked, and
+// without compression.
 func (rd *reader) atRest() bool {
-	return !rd.in.InFrame() && !rd.in.InMessage() && rd.buf == nil && !rd.corks && rd.inflate == nil
+	return !rd.in.InFrame() && !rd.in.InMessage() && !rd.drop && rd.buf == nil && !rd.corks && rd.inflate == nil
 }
 
 // habit is ahead, in units of smallBuffer, and mostlyEmpty in one byte.

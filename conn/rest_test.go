@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -223,4 +224,54 @@ func (a askingContext) Err() error {
 	default:
 		return nil
 	}
+}
+
+// waitingWire says whether its connection has a reader when it is asked to wait.
+type waitingWire struct {
+	wire
+	c     *Conn
+	while []bool
+}
+
+func (w *waitingWire) readPooled(size int) (*buffer, error) {
+	w.while = append(w.while, w.c.rd != nil)
+	return w.wire.readPooled(size)
+}
+
+// Whoever waits for the next frame holds a reader only if it has something to remember.
+func TestWaitBetweenMessagesHoldsNoReader(t *testing.T) {
+	ctx := context.Background()
+	inBothRoles(t, func(t *testing.T, role Role) {
+		c, p := newPeer(t, role, quiet())
+		w := &waitingWire{wire: c.wire, c: c}
+		c.wire = w
+		step := func(what string, holds bool, wait func()) {
+			t.Helper()
+			w.while = nil
+			wait()
+			if len(w.while) == 0 || slices.Contains(w.while, !holds) {
+				t.Errorf("%s: it had a reader: %v, want %v", what, w.while, holds)
+			}
+		}
+		step("a Read", false, func() {
+			go p.message(frame.Ping, "")
+			synctest.Wait()
+			cancelRead(t, c)
+		})
+		step("a Read behind a fragment", true, func() {
+			p.send(p.frame(!fin, frame.Text, "hel"))
+			c.header(ctx) // the first wait is for what is there
+			w.while = nil
+			cancelRead(t, c)
+		})
+		go p.message(frame.Continuation, "lo")
+		if _, got, err := c.Read(ctx); string(got) != "hello" || err != nil {
+			t.Errorf("Read = %q, %v", got, err)
+		}
+		step("a Ping", false, func() {
+			ctx, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			c.Ping(ctx)
+		})
+	})
 }
