@@ -161,14 +161,14 @@ func (c *Conn) serveNext(m *message, mayWait bool) (MessageType, error) {
 	if c.discarding() {
 		return 0, errTakenOver
 	}
-	rd := c.rd
-	if rd.served != nil {
+	if rd := c.rd; rd.served != nil {
 		m.free()
 		*m, rd.served = *rd.served, nil
 	}
 	c.waitNoMore()
-	rd.now = m.stays
+	c.rd.now = m.stays
 	t, err := c.collect(context.Background(), m)
+	rd := c.rd // another one, if it has waited
 	rd.now = false
 	if err == errNothingYet {
 		c.waitingNow()

@@ -56,9 +56,8 @@ const (
 
 // parked is where the calls of an fdWire wait. It is made when one first does.
 type parked struct {
-	reader chan struct{} // with room for one token
-
 	mu       sync.Mutex
+	reader   sync.Cond     // of mu, in half of the memory of a channel
 	writer   chan struct{} // with room for one token; nil while nobody waits
 	deadline *time.Time    // of the writer; nil: none
 }
@@ -174,7 +173,9 @@ func (w *fdWire) happened(events uint32) *Conn {
 
 func (w *fdWire) wakeReader() {
 	if p := w.parked.Load(); p != nil {
-		leaveToken(p.reader)
+		p.mu.Lock()
+		p.reader.Broadcast()
+		p.mu.Unlock()
 	}
 }
 
@@ -215,7 +216,9 @@ func (w *fdWire) park() *parked {
 	if p := w.parked.Load(); p != nil {
 		return p
 	}
-	w.parked.CompareAndSwap(nil, &parked{reader: make(chan struct{}, 1)})
+	p := new(parked)
+	p.reader.L = &p.mu
+	w.parked.CompareAndSwap(nil, p)
 	return w.parked.Load()
 }
 
@@ -260,11 +263,20 @@ func (w *fdWire) awaitEdge() error {
 			return errBlind
 		}
 		if p := w.parked.Load(); p != nil {
-			<-p.reader
+			w.awaitFlag(p)
 		} else {
 			w.park()
 		}
 	}
+}
+
+// awaitFlag waits until a flag is set that a reader looks at.
+func (w *fdWire) awaitFlag(p *parked) {
+	p.mu.Lock()
+	for w.flags.Load()&(fdEdge|fdStop|fdBlind) == 0 && !w.closed() {
+		p.reader.Wait()
+	}
+	p.mu.Unlock()
 }
 
 func (w *fdWire) tryRead(p []byte) (int, error) {
