@@ -121,7 +121,7 @@ func (c *Conn) on(e protocol.Event) protocol.Step {
 // was posted behind that is never sent; behind one that has not begun, it is sent,
 // uncompressed. mu is held.
 func (c *Conn) queueClose(code CloseCode, payload []byte) {
-	if c.wr.broken {
+	if c.broken() {
 		return
 	}
 	if !c.wr.send.InMessage() {
@@ -284,7 +284,7 @@ func (c *Conn) finish(do protocol.Action) {
 // it is given its chance in any case.
 func (c *Conn) awaitSent() {
 	c.mu.Lock()
-	for (c.wr.busy || c.wr.out != nil) && !c.wr.broken && (c.closing != protocol.Gone || !c.wire.tries()) {
+	for (c.wr.busy || c.wr.out != nil) && !c.broken() && (c.closing != protocol.Gone || !c.wire.tries()) {
 		sent := make(chan struct{})
 		c.wr.needRare().idle = sent
 		c.mu.Unlock()
@@ -349,7 +349,7 @@ func (c *Conn) ended() {
 		return
 	}
 	c.over = true
-	c.wr.broken = true
+	c.needSeldom().broken = true
 	c.wr.wakeIdle()
 	if timer := c.needSeldom().timer; timer != nil {
 		timer.Stop()

@@ -17,7 +17,7 @@ func (c *Conn) pong(p []byte) {
 	c.mu.Lock()
 	w := &c.wr
 	switch {
-	case w.broken || w.send.Closed():
+	case c.broken() || w.send.Closed():
 		c.mu.Unlock()
 		return
 	case w.pongs >= maxPongs:

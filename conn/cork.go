@@ -42,9 +42,10 @@ func (c *Conn) flushCorked() {
 	c.offer()
 }
 
-// offerData offers what is committed, or corks it. mu is held, and released.
+// offerData offers what is committed, or leaves it to the cork or to a Write in line.
+// mu is held, and released.
 func (c *Conn) offerData() {
-	if !c.wr.busy && c.wr.out != nil && c.cork() {
+	if !c.wr.busy && c.wr.out != nil && (c.cork() || c.wr.follow()) {
 		c.mu.Unlock()
 		return
 	}

@@ -34,6 +34,11 @@
 // So a peer that sends many messages at once is answered in one system call.
 // CloseNow drops what is corked.
 //
+// Group flush. Goroutines that write to one connection at the same time share their
+// system calls too: a Write that has met another one gives way, once, to whatever is
+// ready to run, and sends what was committed meanwhile with its own message. One
+// goroutine that writes alone never gives way.
+//
 // Each direction fails once and then returns that error for ever. A failed write
 // ends writing, not reading: what the peer sent before still arrives, above all
 // its Close, within Options.CloseTimeout. A failed read ends writing too. Err is

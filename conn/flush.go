@@ -9,17 +9,24 @@ import (
 	"github.com/tidewire/websocket/frame"
 )
 
-// flush sends what is committed, waiting for the socket within ctx, or corks it. mu
-// is held, and released.
+// flush is how a Write sends what is committed, waiting for the socket within ctx: at
+// once, together with others, or later, where it is corked. mu is held, and released.
 func (c *Conn) flush(ctx context.Context) error {
-	if !c.wr.busy && c.wr.out != nil && c.cork() {
+	w := &c.wr
+	switch {
+	case w.busy:
+		w.met()
+	case w.out == nil:
+	case c.cork():
 		c.mu.Unlock()
 		return nil
+	case w.company != 0:
+		return c.flushTogether(ctx)
 	}
 	return c.flushNow(ctx)
 }
 
-// flushNow is flush without corking. If the write turn is taken, its holder looks
+// flushNow is flush at once. If the write turn is taken, its holder looks
 // again before it lets go.
 func (c *Conn) flushNow(ctx context.Context) error {
 	if c.wr.busy || c.wr.out == nil {
@@ -27,6 +34,7 @@ func (c *Conn) flushNow(ctx context.Context) error {
 		return nil
 	}
 	b := c.takeOut()
+	c.wr.company |= ofWrite
 	c.mu.Unlock()
 	n, err := c.writeOut(ctx, b.b)
 	switch {
@@ -36,7 +44,7 @@ func (c *Conn) flushNow(ctx context.Context) error {
 		return nil
 	case err == errInterrupted && c.wire.resumes():
 		// Committed is committed: the caller leaves, a flusher finishes.
-		go c.flusher(b, n)
+		c.handOver(b, n)
 		return canceled("write", ctx.Err())
 	}
 	return c.writeFailed(ctx, err)
@@ -86,7 +94,7 @@ func (c *Conn) letGo() {
 		case b == nil:
 			return
 		case round > letGoRounds:
-			go c.flusher(b, 0)
+			c.handOver(b, 0)
 			return
 		case !c.send1(b):
 			return
@@ -104,6 +112,7 @@ func (c *Conn) next() *buffer {
 		return c.takeOut()
 	}
 	w.busy = false
+	w.company &^= ofWrite
 	w.wakeIdle()
 	return nil
 }
@@ -125,11 +134,19 @@ func (c *Conn) send1(b *buffer) bool {
 		c.writeFailed(context.Background(), err)
 		return false
 	case n < len(b.b):
-		go c.flusher(b, n)
+		c.handOver(b, n)
 		return false
 	}
 	putBuffer(b)
 	return true
+}
+
+// handOver leaves the write turn to a flusher, with b, of which n bytes are sent.
+func (c *Conn) handOver(b *buffer, n int) {
+	c.mu.Lock()
+	c.wr.company &^= ofWrite
+	c.mu.Unlock()
+	go c.flusher(b, n)
 }
 
 // flusher holds the write turn while the socket is full and everybody else is
@@ -236,7 +253,7 @@ func (c *Conn) writeFailed(ctx context.Context, err error) error {
 	c.mu.Lock()
 	e := &CloseError{Code: CloseAbnormal, Sent: c.sent, Remote: !ours, cause: cause("write", err, false)}
 	c.endWriting(e)
-	c.wr.broken = true
+	c.needSeldom().broken = true
 	putBuffer(c.wr.out)
 	c.wr.out, c.wr.busy, c.wr.flight = nil, false, 0
 	if c.wr.rare != nil {

@@ -58,6 +58,12 @@ const (
 	// before a flusher does: a Write must not work for others for ever.
 	letGoRounds = 4
 
+	// groupFrames is how many frames may be committed behind a Write that has given way
+	// before whoever commits gives way too, so that it comes back soon; with groupBytes
+	// the call costs less than the copying, and nobody waits for more.
+	groupFrames = 8
+	groupBytes  = 16 << 10
+
 	// copyMax is the largest payload that is copied behind its header and so
 	// committed at once; a larger one is sent from the caller's memory.
 	copyMax = 16 << 10

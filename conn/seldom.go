@@ -12,6 +12,7 @@ type seldom struct {
 	received *CloseError // the Close received
 	first    *CloseError // the first failure
 	write    error       // ends every write
+	broken   bool        // the socket takes nothing any more
 	timer    *time.Timer // of the close timeout
 
 	done    atomic.Pointer[chan struct{}] // is closed when Conn.over is set; nil: nobody asked for it yet
@@ -58,6 +59,12 @@ func (c *Conn) writeErr() error {
 		return s.write
 	}
 	return nil
+}
+
+// broken reports whether the socket takes nothing any more. mu is held.
+func (c *Conn) broken() bool {
+	s := c.seldom.Load()
+	return s != nil && s.broken
 }
 
 // watches are nil if nothing of ours has ever interrupted anything.

@@ -32,7 +32,9 @@ func (s *sweeper) add(c *Conn, d time.Duration) {
 	s.waiting = append(s.waiting, corkedConn{c, due})
 	switch {
 	case s.alarm == nil:
-		s.alarm = newAlarm()
+		d = min(d, sweepAtMost)
+		s.alarm, s.next = newAlarm(), time.Now().Add(d)
+		s.alarm.set(d)
 		go s.run(s.alarm)
 	case due.Add(sweepGap).Before(s.next):
 		s.next = due
@@ -43,13 +45,12 @@ func (s *sweeper) add(c *Conn, d time.Duration) {
 func (s *sweeper) run(a *alarm) {
 	defer a.close()
 	var due []*Conn
-	for s.take(&due) {
+	for a.wait(); s.take(&due); a.wait() {
 		for _, c := range due {
 			c.flushCorked()
 		}
 		clear(due)
 		due = due[:0]
-		a.wait()
 	}
 }
 

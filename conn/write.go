@@ -22,12 +22,12 @@ import (
 
 // writer is the state of the outgoing half, guarded by Conn.mu.
 type writer struct {
-	send   protocol.Outbound
-	broken bool  // the socket takes nothing any more
-	due    bool  // a flush of what is corked has been arranged
-	busy   bool  // the write turn is taken
-	pongs  uint8 // in out
-	batch  uint8 // what went out together last, in units of smallBuffer
+	send    protocol.Outbound
+	due     bool    // a flush of what is corked has been arranged
+	busy    bool    // the write turn is taken
+	company company // of those who write
+	pongs   uint8   // in out
+	batch   uint8   // what went out together last, in units of smallBuffer
 
 	keys    *keys     // a client's, made with its first frame
 	deflate *deflater // nil: no compression was agreed on
