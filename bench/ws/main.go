@@ -28,6 +28,7 @@ type settings struct {
 	list        bool
 	run         *regexp.Regexp // scenarios
 	of          *regexp.Regexp // contestants
+	variants    bool           // those too that are another one in another way
 	rounds      int
 	slice       time.Duration
 	connections int // where many of them wait
@@ -63,7 +64,7 @@ func parse(args []string) (*settings, error) {
 	s := &settings{}
 	f := flag.NewFlagSet("ws", flag.ContinueOnError)
 	var run, of string
-	f.BoolVar(&s.quick, "quick", false, "a look within a minute: a few scenarios, short and with fewer connections")
+	f.BoolVar(&s.quick, "quick", false, "a look within a minute: a few scenarios and contestants, short and with fewer connections")
 	f.BoolVar(&s.list, "list", false, "list the scenarios and the contestants, and measure nothing")
 	f.StringVar(&run, "run", "", "only the scenarios whose `name` matches this regular expression, such as ^echo/c64 or idle")
 	f.StringVar(&of, "of", "", "only the contestants whose `name` matches; raw TCP always takes part")
@@ -83,6 +84,7 @@ func parse(args []string) (*settings, error) {
 	if s.run, err = regexp.Compile(run); err == nil {
 		s.of, err = regexp.Compile(of)
 	}
+	s.variants = !s.quick || of != ""
 	s.fill()
 	return s, err
 }

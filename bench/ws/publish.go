@@ -127,7 +127,7 @@ func (o *Outcome) table() *report.Table {
 
 func (r *Result) cell(c column) string {
 	m, ok := r.Metrics[c.metric]
-	if !ok || !finite(m.Median) {
+	if !ok || !finite(m.Median) || c.often0 && c.text(m.Median) == c.text(0) {
 		return "–"
 	}
 	text := c.text(m.Median)

@@ -28,7 +28,7 @@ var everything = regexp.MustCompile("")
 
 // tiny has few connections and short slices.
 func tiny() *settings {
-	return &settings{quick: true, rounds: 1, slice: time.Millisecond, connections: 20, run: everything, of: everything, noCalls: true}
+	return &settings{quick: true, rounds: 1, slice: time.Millisecond, connections: 20, run: everything, of: everything, variants: true, noCalls: true}
 }
 
 // wantFigures wants what every scenario has, and nothing that cannot be.

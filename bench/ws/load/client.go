@@ -25,6 +25,7 @@ type client struct {
 	// Of the slice that runs:
 	until    time.Time // no batch is sent later
 	busy     int       // links that wait for answers
+	idle     []*link   // those that have got theirs, in that order
 	messages int
 	bytes    int64
 	times    histogram // from the first byte of a batch to the last of its answers
@@ -126,7 +127,7 @@ func look(pid int) (s state, err error) {
 // least one batch.
 func (c *client) echo(d time.Duration) error {
 	start := time.Now()
-	c.until = start.Add(d)
+	c.until, c.idle = start.Add(d), c.idle[:0]
 	for _, l := range c.links {
 		if err := c.send(l, time.Now()); err != nil {
 			return err
@@ -172,18 +173,26 @@ func (c *client) write(l *link) error {
 // loop reads and writes while goOn says so.
 func (c *client) loop(goOn func() bool) error {
 	for goOn() {
-		n, err := c.wait()
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			return fmt.Errorf("epoll: %w", err)
+		if err := c.turn(c.wait); err != nil {
+			return err
 		}
-		for _, event := range c.events[:max(n, 0)] {
-			if err := c.serve(c.links[event.Fd], event.Events); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// turn serves what there is after a wait.
+func (c *client) turn(wait func() (int, error)) error {
+	n, err := wait()
+	if err != nil && !errors.Is(err, unix.EINTR) {
+		return fmt.Errorf("epoll: %w", err)
+	}
+	for _, event := range c.events[:max(n, 0)] {
+		if err := c.serve(c.links[event.Fd], event.Events); err != nil {
+			return err
 		}
-		if n <= 0 && time.Since(c.heard) > patience {
-			return fmt.Errorf("the server has been silent for %v and owes messages on %d of %d connections", patience, c.busy, len(c.links))
-		}
+	}
+	if n <= 0 && time.Since(c.heard) > patience {
+		return fmt.Errorf("the server has been silent for %v and owes messages on %d of %d connections", patience, c.busy, len(c.links))
 	}
 	return nil
 }
@@ -191,14 +200,17 @@ func (c *client) loop(goOn func() bool) error {
 // wait waits for events. With a processor of its own it first looks for them again and
 // again: the server is not to pay for waking its peer, who would be on another machine.
 func (c *client) wait() (int, error) {
-	const tick, look = 500, 0 // ms
+	const tick, atOnce = 500, 0
 	for start := time.Now(); c.spin && time.Since(start) < spinTime; {
-		if n, err := unix.EpollWait(c.epoll, c.events, look); n != 0 || err != nil {
+		if n, err := c.look(atOnce); n != 0 || err != nil {
 			return n, err
 		}
 	}
-	return unix.EpollWait(c.epoll, c.events, tick)
+	return c.look(tick)
 }
+
+// look waits for events, at most so many milliseconds.
+func (c *client) look(most int) (int, error) { return unix.EpollWait(c.epoll, c.events, most) }
 
 // spinTime is longer than an answer takes that a server can give at once.
 const spinTime = 300 * time.Microsecond
@@ -245,5 +257,6 @@ func (c *client) count(l *link, messages int, now time.Time) error {
 		return c.send(l, now)
 	}
 	c.busy--
+	c.idle = append(c.idle, l)
 	return nil
 }

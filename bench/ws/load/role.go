@@ -31,8 +31,9 @@ type (
 	Nothing struct{}
 	// Echo sends and awaits messages on all connections.
 	Echo struct {
-		PID      int // the server
-		Duration time.Duration
+		PID       int // the server
+		Duration  time.Duration
+		PerSecond float64 // messages of all connections together; 0: each follows an answer
 	}
 	// Collect waits for messages that the server sends by itself.
 	Collect struct {
@@ -108,7 +109,12 @@ func (r *role) echo(e Echo) (*Slice, error) {
 	if r.client == nil {
 		return nil, errNotOpen
 	}
-	return r.client.slice(e.PID, func() error { return r.client.echo(e.Duration) })
+	return r.client.slice(e.PID, func() error {
+		if e.PerSecond > 0 {
+			return r.client.pace(e.Duration, e.PerSecond)
+		}
+		return r.client.echo(e.Duration)
+	})
 }
 
 func (r *role) collect(o Collect) (*Slice, error) {
