@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"regexp"
@@ -38,6 +39,7 @@ type settings struct {
 	compare     string
 	pprof       string
 	noCalls     bool
+	out         io.Writer // of the tables
 }
 
 func init() { runtime.LockOSThread() } // the children end with the thread that has started them
@@ -61,7 +63,7 @@ func main() {
 }
 
 func parse(args []string) (*settings, error) {
-	s := &settings{}
+	s := &settings{out: os.Stdout}
 	f := flag.NewFlagSet("ws", flag.ContinueOnError)
 	var run, of string
 	f.BoolVar(&s.quick, "quick", false, "a look within a minute: a few scenarios and contestants, short and with fewer connections")
@@ -109,7 +111,7 @@ func (s *settings) fill() {
 func run(ctx context.Context, s *settings) error {
 	scenarios := choose(s)
 	if s.list {
-		list(scenarios)
+		list(s.out, scenarios)
 		return nil
 	}
 	var old *Report
@@ -133,12 +135,12 @@ func run(ctx context.Context, s *settings) error {
 	return err
 }
 
-func list(scenarios []*scenario) {
+func list(w io.Writer, scenarios []*scenario) {
 	for _, sc := range scenarios {
-		fmt.Printf("%-34s %s\n", sc.name, sc.about)
+		fmt.Fprintf(w, "%-34s %s\n", sc.name, sc.about)
 	}
-	fmt.Println()
+	fmt.Fprintln(w)
 	for _, c := range contest.All() {
-		fmt.Printf("%-34s %s\n", c.Name, c.Uses)
+		fmt.Fprintf(w, "%-34s %s\n", c.Name, c.Uses)
 	}
 }
