@@ -128,6 +128,9 @@ func (p nbioPeer) Deliver(prepared any) error { return writeBytes(p, prepared) }
 // The engine has not been started, so it has no pollers to stop. Nothing goes to standard
 // output, either, which is for answers.
 func dismissNbio() {
+	if websocket.DefaultEngine == nil {
+		return
+	}
 	logging.Output = os.Stderr
 	logging.SetLevel(logging.LevelWarn)
 	websocket.DefaultEngine.Engine.NPoller = 0
