@@ -86,7 +86,7 @@ func (j *judge) slowed() {
 // text: what checking it costs beside binary messages, and the others' checking.
 func (j *judge) text() {
 	for _, kind := range []string{"text", "chinese", "cyrillic", "emoji"} {
-		for _, n := range []int{128, kib, 16 * kib, mib} {
+		for _, n := range []int{16, 128, kib, 16 * kib, mib} {
 			scenario := fmt.Sprintf("text/%s/%s", kind, size(n))
 			trusted := 1.25
 			if n == mib {

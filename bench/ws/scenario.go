@@ -137,24 +137,30 @@ var quick = map[string]bool{
 	"deflate/takeover/1KiB": true,
 }
 
-// texts are as the echoes of 64 connections, one message at a time.
+// texts are as the echoes of 64 connections.
 func texts() []*scenario {
 	var all []*scenario
 	for _, kind := range []corpus.Kind{corpus.Text, corpus.Chinese, corpus.Cyrillic, corpus.Emoji} {
-		for _, n := range []int{128, kib, 16 * kib, mib} {
-			name := fmt.Sprintf("text/%s/%s", kind, size(n))
-			all = append(all, &scenario{
-				name:   name,
-				about:  fmt.Sprintf("text messages of %s, one at a time on each of 64 connections", corpus.Size(n)),
-				quick:  quick[name],
-				task:   contest.Task{Text: true},
-				stream: load.Stream{Kind: kind, Size: n, Depth: 1, Text: true},
-				conns:  64,
-				slice:  echoSlice,
-			})
+		for _, n := range []int{16, 128, kib, 16 * kib, mib} {
+			all = append(all, text(fmt.Sprintf("text/%s/%s", kind, size(n)), kind, 1, n))
 		}
 	}
+	for _, n := range []int{16, 128, kib} {
+		all = append(all, text(fmt.Sprintf("text/%s/d16/%s", corpus.Text, size(n)), corpus.Text, 16, n))
+	}
 	return all
+}
+
+func text(name string, kind corpus.Kind, depth, n int) *scenario {
+	return &scenario{
+		name:   name,
+		about:  fmt.Sprintf("text messages of %s, %d at a time on each of 64 connections", corpus.Size(n), depth),
+		quick:  quick[name],
+		task:   contest.Task{Text: true},
+		stream: load.Stream{Kind: kind, Size: n, Depth: depth, Text: true},
+		conns:  64,
+		slice:  echoSlice,
+	}
 }
 
 // deflates are echoes of compressed JSON.
