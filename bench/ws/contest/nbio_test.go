@@ -12,7 +12,7 @@ import (
 // What one package makes when the program starts is not looked through by the collector
 // of the others' servers.
 func TestDismissedEngineHoldsNothing(t *testing.T) {
-	const queues = 1 << 20 * 9 / 10 // bytes: two channels of 64 Ki functions, nearly
+	const queues = 1 << 20 * 9 / 10                             // bytes: two channels of 64 Ki functions, nearly
 	websocket.DefaultEngine = nbhttp.NewEngine(nbhttp.Config{}) // a test before may have dismissed the first
 	before := heap()
 	dismissNbio()
