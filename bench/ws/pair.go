@@ -128,7 +128,7 @@ func (p *pair) push(method string, arg any, messages int) (Figures, error) {
 	start := time.Now()
 	got := make(chan error, 1)
 	go func() {
-		got <- p.load.Call("collect", load.Collect{PID: p.server.PID(), Messages: messages}, nil, callLimit)
+		got <- p.load.Call("collect", load.Collect{Messages: messages}, nil, callLimit)
 	}()
 	sendErr := p.server.Call(method, arg, nil, callLimit)
 	if err := <-got; err != nil {

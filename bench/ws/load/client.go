@@ -139,6 +139,7 @@ func (c *client) echo(d time.Duration) error {
 
 // collect waits for n messages that the server sends by itself.
 func (c *client) collect(n int) error {
+	c.messages, c.heard = 0, time.Now()
 	return c.loop(func() bool { return c.messages < n })
 }
 

@@ -35,11 +35,9 @@ type (
 		Duration  time.Duration
 		PerSecond float64 // messages of all connections together; 0: each follows an answer
 	}
-	// Collect waits for messages that the server sends by itself.
-	Collect struct {
-		PID      int
-		Messages int
-	}
+	// Collect waits for messages that the server sends by itself. Who asks it to measures:
+	// here nobody knows when it begins.
+	Collect struct{ Messages int }
 	// Handshakes opens connections that the server closes at once.
 	Handshakes struct {
 		Addr     string
@@ -117,11 +115,11 @@ func (r *role) echo(e Echo) (*Slice, error) {
 	})
 }
 
-func (r *role) collect(o Collect) (*Slice, error) {
+func (r *role) collect(o Collect) (Nothing, error) {
 	if r.client == nil {
-		return nil, errNotOpen
+		return Nothing{}, errNotOpen
 	}
-	return r.client.slice(o.PID, func() error { return r.client.collect(o.Messages) })
+	return Nothing{}, r.client.collect(o.Messages)
 }
 
 func (r *role) handshakes(h Handshakes) (*Slice, error) {
