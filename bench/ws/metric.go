@@ -19,6 +19,7 @@ const (
 	RateTimes = "rate-times" // the same of the rates; not in the tables
 	Wire      = "wire"       // bytes from the server
 	Busy      = "load"       // part of its processor that the load used
+	Waited    = "waited"     // part of the time that threads of the server waited for a processor
 	Reads     = "reads"      // system calls of the server: read
 	Writes    = "writes"     // write
 	Receives  = "receives"   // recvfrom, as a debugger sees it
@@ -55,12 +56,15 @@ var columns = []column{
 	{Sends, "sends", calls, true},
 	{Waits, "waits", calls, false},
 	{Others, "other calls", calls, false},
-	{Busy, "load", func(x float64) string { return fmt.Sprintf("%.0f %%", 100*x) }, false},
+	{Busy, "load", percent, false},
+	{Waited, "waited", percent, false},
 	{Found, "found", report.Memory, false},
 	{Collected, "collected", report.Memory, false},
 	{FoundAfter, "found, talked", report.Memory, false},
 	{CollectedAfter, "collected, talked", report.Memory, false},
 }
+
+func percent(x float64) string { return fmt.Sprintf("%.0f %%", 100*x) }
 
 func calls(x float64) string { return fmt.Sprintf("%.3f", x) }
 

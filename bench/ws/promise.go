@@ -66,7 +66,7 @@ func (j *judge) latency() {
 	for _, scenario := range []string{"paced/c64/128B", "paced/c64/16KiB", "echo/c1/d1/128B", "echo/c64/d1/128B", "echo/c64/d1/16KiB"} {
 		for _, name := range []string{blocking, serving} {
 			if got, ok := j.figure(scenario, name, P99Times); ok {
-				j.say(scenario, name, "p99 ≤ 1.1 of raw TCP", roundedUp(1/got), 1/got <= 1.1)
+				j.say(scenario, name, "p99 ≤ 1.1 of raw TCP", roundedUp(1/got)+j.waited(scenario, name), 1/got <= 1.1)
 			}
 		}
 	}
@@ -79,8 +79,16 @@ func (j *judge) slowed() {
 	ours, ok := j.figure(scenario, serving, RateTimes)
 	inline, also := j.figure(scenario, contest.Inline, RateTimes)
 	if ok && also {
-		j.say(scenario, serving, fmt.Sprintf("≥ %dx the rate of %s", least, contest.Inline), roundedDown(inline/ours)+"x", inline/ours >= least)
+		j.say(scenario, serving, fmt.Sprintf("≥ %dx the rate of %s", least, contest.Inline), roundedDown(inline/ours)+"x"+j.waited(scenario, serving), inline/ours >= least)
 	}
+}
+
+// waited says beside a figure of the time on the wall how much of it others took.
+func (j *judge) waited(scenario, name string) string {
+	if w, ok := j.figure(scenario, name, Waited); ok {
+		return ", waited " + percent(w)
+	}
+	return ""
 }
 
 // text: what checking it costs beside binary messages, and the others' checking.

@@ -219,6 +219,8 @@ func figures(s *load.Slice) Figures {
 		Rate: n / s.Elapsed.Seconds(),
 		Busy: float64(s.Load) / float64(s.Elapsed),
 
+		Waited: float64(s.Waited) / float64(s.Elapsed),
+
 		Reads:  float64(s.Reads) / n,
 		Writes: float64(s.Writes) / n,
 	}

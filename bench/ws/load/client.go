@@ -77,6 +77,7 @@ type Slice struct {
 	Server   time.Duration // processor time of the server
 	Reads    int           // and its calls of read and write, but not of recvfrom and sendto
 	Writes   int
+	Waited   time.Duration // by threads of the server, for a processor
 	Load     time.Duration // processor time of the load
 	P50, P99 time.Duration
 }
@@ -101,6 +102,7 @@ func (c *client) slice(pid int, work func() error) (*Slice, error) {
 		Server:   after.cpu - before.cpu,
 		Reads:    after.reads - before.reads,
 		Writes:   after.writes - before.writes,
+		Waited:   after.waited - before.waited,
 		Load:     own,
 		P50:      c.times.quantile(0.5),
 		P99:      c.times.quantile(0.99),
@@ -110,13 +112,16 @@ func (c *client) slice(pid int, work func() error) (*Slice, error) {
 // A state is what a server has used so far.
 type state struct {
 	at            time.Time
-	cpu           time.Duration
+	cpu, waited   time.Duration
 	reads, writes int
 }
 
 func look(pid int) (s state, err error) {
 	s.at = time.Now()
 	if s.cpu, err = worker.SettledCPUTime(pid); err != nil {
+		return s, err
+	}
+	if s.waited, err = worker.Waited(pid); err != nil {
 		return s, err
 	}
 	s.reads, s.writes, err = worker.FileCalls(pid)
