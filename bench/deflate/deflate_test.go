@@ -38,7 +38,7 @@ func TestEveryCase(t *testing.T) {
 		}
 	}
 	for _, v := range r.Targets {
-		if v.Target == "no allocations" && !v.Met {
+		if v.Target == "no allocations" && !v.Met && !poolsForget {
 			t.Errorf("%s: %s: got %s", v.Case, v.Codec, v.Got)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"regexp"
@@ -28,6 +29,7 @@ type settings struct {
 	list        bool
 	run         *regexp.Regexp // scenarios
 	of          *regexp.Regexp // contestants
+	variants    bool           // those too that are another one in another way
 	rounds      int
 	slice       time.Duration
 	connections int // where many of them wait
@@ -37,6 +39,7 @@ type settings struct {
 	compare     string
 	pprof       string
 	noCalls     bool
+	out         io.Writer // of the tables
 }
 
 func init() { runtime.LockOSThread() } // the children end with the thread that has started them
@@ -60,10 +63,10 @@ func main() {
 }
 
 func parse(args []string) (*settings, error) {
-	s := &settings{}
+	s := &settings{out: os.Stdout}
 	f := flag.NewFlagSet("ws", flag.ContinueOnError)
 	var run, of string
-	f.BoolVar(&s.quick, "quick", false, "a look within a minute: a few scenarios, short and with fewer connections")
+	f.BoolVar(&s.quick, "quick", false, "a look within a minute: a few scenarios and contestants, short and with fewer connections")
 	f.BoolVar(&s.list, "list", false, "list the scenarios and the contestants, and measure nothing")
 	f.StringVar(&run, "run", "", "only the scenarios whose `name` matches this regular expression, such as ^echo/c64 or idle")
 	f.StringVar(&of, "of", "", "only the contestants whose `name` matches; raw TCP always takes part")
@@ -83,6 +86,7 @@ func parse(args []string) (*settings, error) {
 	if s.run, err = regexp.Compile(run); err == nil {
 		s.of, err = regexp.Compile(of)
 	}
+	s.variants = !s.quick || of != ""
 	s.fill()
 	return s, err
 }
@@ -107,7 +111,7 @@ func (s *settings) fill() {
 func run(ctx context.Context, s *settings) error {
 	scenarios := choose(s)
 	if s.list {
-		list(scenarios)
+		list(s.out, scenarios)
 		return nil
 	}
 	var old *Report
@@ -131,12 +135,12 @@ func run(ctx context.Context, s *settings) error {
 	return err
 }
 
-func list(scenarios []*scenario) {
+func list(w io.Writer, scenarios []*scenario) {
 	for _, sc := range scenarios {
-		fmt.Printf("%-34s %s\n", sc.name, sc.about)
+		fmt.Fprintf(w, "%-34s %s\n", sc.name, sc.about)
 	}
-	fmt.Println()
+	fmt.Fprintln(w)
 	for _, c := range contest.All() {
-		fmt.Printf("%-34s %s\n", c.Name, c.Uses)
+		fmt.Fprintf(w, "%-34s %s\n", c.Name, c.Uses)
 	}
 }

@@ -9,13 +9,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/tidewire/websocket/bench/internal/measure"
 	"github.com/tidewire/websocket/bench/internal/report"
 	"github.com/tidewire/websocket/bench/ws/contest"
-	"github.com/tidewire/websocket/bench/ws/load"
 	"github.com/tidewire/websocket/bench/ws/worker"
 )
 
@@ -57,29 +57,35 @@ func measureAll(ctx context.Context, s *settings, scenarios []*scenario) (*Repor
 		progress := newProgress(os.Stderr, fmt.Sprintf("[%d/%d] %s", i+1, len(scenarios), sc.name))
 		o, err := sc.measure(ctx, s, progress)
 		progress.end()
+		if o.measured() {
+			r.Scenarios = append(r.Scenarios, o)
+		}
 		if err != nil {
 			return r, err
 		}
-		if len(o.Results) > 0 {
-			r.Scenarios = append(r.Scenarios, o)
-		}
 	}
 	return r, nil
+}
+
+// measured reports whether there is anything to tell.
+func (o *Outcome) measured() bool {
+	return slices.ContainsFunc(o.Results, func(r *Result) bool { return r.Error != "" || len(r.Metrics) > 0 })
 }
 
 // contestants are those that take part.
 func (sc *scenario) contestants(s *settings) []*contest.Contestant {
 	var all []*contest.Contestant
 	for _, c := range contest.All() {
-		if c.Joins(sc.group(), &sc.task) && (c.Name == contest.Base || s.of.MatchString(c.Name)) {
+		chosen := s.of.MatchString(c.Name) && (s.variants || !c.Variant)
+		if c.Joins(sc.group(), &sc.task) && (chosen || c.Name == contest.Base) {
 			all = append(all, c)
 		}
 	}
 	return all
 }
 
-// measure measures all contestants. Only an interrupt and what no contestant is to blame
-// for is an error; what goes wrong with one of them is told in its result.
+// measure measures all contestants. Only an interrupt is an error, and the outcome has what
+// was measured before it; what goes wrong with one of them is told in its result.
 func (sc *scenario) measure(ctx context.Context, s *settings, progress *progress) (*Outcome, error) {
 	o := &Outcome{Name: sc.name, About: sc.about}
 	if sc.alone {
@@ -93,7 +99,7 @@ func (sc *scenario) measure(ctx context.Context, s *settings, progress *progress
 	}()
 	for _, c := range sc.contestants(s) {
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return o, context.Cause(ctx)
 		}
 		progress.show("starting " + c.Name)
 		p, err := start(c, sc, s)
@@ -136,19 +142,26 @@ func (sc *scenario) rounds(ctx context.Context, s *settings, progress *progress,
 				continue
 			}
 			progress.show(fmt.Sprintf("round %d of %d: %s", round+1, s.rounds, pairs[i].contestant.Name))
-			o.Results[i].take(sc.slice(pairs[i]))
-			if ctx.Err() != nil {
+			f, err := sc.slice(pairs[i])
+			if ctx.Err() != nil { // which ended the slice, and nobody is to blame
 				return context.Cause(ctx)
 			}
+			o.Results[i].take(f, err)
 		}
 	}
 	for i, p := range pairs {
+		if ctx.Err() != nil {
+			break
+		}
 		if s.pprof != "" && o.Results[i].Error == "" {
 			o.Results[i].fail(p.server.Call("profile", contest.Profile{}, nil, callLimit))
 		}
-		if sc.calls && !s.noCalls && o.Results[i].Error == "" {
+		if sc.counted != nil && !s.noCalls && o.Results[i].Error == "" {
 			progress.show("system calls of " + p.contestant.Name)
-			o.Results[i].take(p.countCalls())
+			f, err := p.countCalls()
+			if ctx.Err() == nil {
+				o.Results[i].take(f, err)
+			}
 		}
 	}
 	return context.Cause(ctx) // nil, if there was no interrupt
@@ -156,22 +169,29 @@ func (sc *scenario) rounds(ctx context.Context, s *settings, progress *progress,
 
 // oneByOne is for scenarios in which all contestants at once would be too many.
 func (sc *scenario) oneByOne(ctx context.Context, s *settings, progress *progress, o *Outcome) error {
+	defer o.conclude()
 	for _, c := range sc.contestants(s) {
-		progress.show(c.Name)
-		p, err := start(c, sc, s)
-		stop := context.AfterFunc(ctx, p.kill)
-		o.add(p, err)
-		if r := o.Results[len(o.Results)-1]; err == nil {
-			r.take(sc.slice(p))
-		}
-		stop()
-		p.stop()
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		progress.show(c.Name)
+		sc.one(ctx, s, c, o)
 	}
-	o.conclude()
-	return nil
+	return context.Cause(ctx)
+}
+
+func (sc *scenario) one(ctx context.Context, s *settings, c *contest.Contestant, o *Outcome) {
+	p, err := start(c, sc, s)
+	defer p.stop()
+	defer context.AfterFunc(ctx, p.kill)()
+	var f Figures
+	if err == nil {
+		f, err = sc.slice(p)
+	}
+	if ctx.Err() == nil {
+		o.add(p, nil)
+		o.Results[len(o.Results)-1].take(f, err)
+	}
 }
 
 // take adds the figures of a slice.
@@ -209,10 +229,11 @@ func (o *Outcome) conclude() {
 	for _, r := range o.Results {
 		r.compare(base, CPU, Times)
 		r.compare(base, P99, P99Times)
+		r.compare(base, Rate, RateTimes)
 	}
 }
 
-// compare sets how many times as much of a metric the base takes.
+// compare sets how many times as much of a metric the base has.
 func (r *Result) compare(base *Result, metric, times string) {
 	n := min(len(r.series[metric]), len(base.series[metric]))
 	if n > 0 {
@@ -224,18 +245,15 @@ func (r *Result) compare(base *Result, metric, times string) {
 
 // countCalls counts system calls in a slice of its own.
 func (p *pair) countCalls() (Figures, error) {
-	s := new(load.Slice)
-	calls, err := p.server.CountCalls(func() error {
-		const d = 50 * time.Millisecond
-		if p.scenario.task.Handshake {
-			return p.load.Call("handshakes", load.Handshakes{Addr: p.addr, PID: p.server.PID(), Parallel: 64, Duration: d}, s, callLimit)
-		}
-		return p.load.Call("echo", load.Echo{PID: p.server.PID(), Duration: d}, s, callLimit)
+	messages := 0
+	calls, err := p.server.CountCalls(func() (err error) {
+		messages, err = p.scenario.counted(p)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	n := float64(s.Messages)
+	n := float64(messages)
 	return Figures{
 		Receives: float64(calls.Receives) / n,
 		Sends:    float64(calls.Sends) / n,

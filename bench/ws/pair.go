@@ -100,15 +100,15 @@ func (p *pair) once() error {
 	return p.load.Call("echo", load.Echo{PID: p.server.PID()}, nil, callLimit)
 }
 
-// fanOut sends a message to everybody, and the next one when all have got it.
-func (p *pair) fanOut(size, rounds int) (Figures, error) {
+// fanOut sends messages to everybody, and the next ones when all have got them.
+func (p *pair) fanOut(f contest.FanOut, rounds int) (Figures, error) {
 	sum := Figures{}
 	for range rounds {
-		f, err := p.push("fanout", contest.FanOut{Size: size}, p.conns)
+		part, err := p.push("fanout", f, p.conns*f.Each)
 		if err != nil {
 			return nil, err
 		}
-		for metric, value := range f {
+		for metric, value := range part {
 			sum[metric] += value / float64(rounds)
 		}
 	}
@@ -128,7 +128,7 @@ func (p *pair) push(method string, arg any, messages int) (Figures, error) {
 	start := time.Now()
 	got := make(chan error, 1)
 	go func() {
-		got <- p.load.Call("collect", load.Collect{PID: p.server.PID(), Messages: messages}, nil, callLimit)
+		got <- p.load.Call("collect", load.Collect{Messages: messages}, nil, callLimit)
 	}()
 	sendErr := p.server.Call(method, arg, nil, callLimit)
 	if err := <-got; err != nil {

@@ -40,12 +40,14 @@ type judge struct {
 func (r *Report) judge() []*Verdict {
 	j := &judge{report: r}
 	j.echo()
+	j.latency()
 	j.text()
 	j.pipelined()
 	j.memory()
 	j.sending()
 	j.compressed()
 	j.opening()
+	j.slowed()
 	return j.verdicts
 }
 
@@ -57,19 +59,42 @@ func (j *judge) echo() {
 	}
 	j.atLeast("echo/c64/d1/16KiB", blocking, 1)
 	j.atLeast("echo/c64/d1/16KiB", serving, 1.1)
-	for _, name := range []string{blocking, serving} {
-		for _, scenario := range []string{"echo/c1/d1/128B", "echo/c64/d1/128B", "echo/c64/d1/16KiB"} {
+}
+
+// latency: at a moderate load, with one connection, and with all of them busy.
+func (j *judge) latency() {
+	for _, scenario := range []string{"paced/c64/128B", "paced/c64/16KiB", "echo/c1/d1/128B", "echo/c64/d1/128B", "echo/c64/d1/16KiB"} {
+		for _, name := range []string{blocking, serving} {
 			if got, ok := j.figure(scenario, name, P99Times); ok {
-				j.say(scenario, name, "p99 ≤ 1.1 of raw TCP", roundedUp(1/got), 1/got <= 1.1)
+				j.say(scenario, name, "p99 ≤ 1.1 of raw TCP", roundedUp(1/got)+j.waited(scenario, name), 1/got <= 1.1)
 			}
 		}
 	}
 }
 
+// slowed: handlers that take their time hold nobody up. A rate is of the time on the wall,
+// which is what they take.
+func (j *judge) slowed() {
+	const scenario, least = "slow/c64/d1/128B", 2
+	ours, ok := j.figure(scenario, serving, RateTimes)
+	inline, also := j.figure(scenario, contest.Inline, RateTimes)
+	if ok && also {
+		j.say(scenario, serving, fmt.Sprintf("≥ %dx the rate of %s", least, contest.Inline), roundedDown(inline/ours)+"x"+j.waited(scenario, serving), inline/ours >= least)
+	}
+}
+
+// waited says beside a figure of the time on the wall how much of it others took.
+func (j *judge) waited(scenario, name string) string {
+	if w, ok := j.figure(scenario, name, Waited); ok {
+		return ", waited " + percent(w)
+	}
+	return ""
+}
+
 // text: what checking it costs beside binary messages, and the others' checking.
 func (j *judge) text() {
 	for _, kind := range []string{"text", "chinese", "cyrillic", "emoji"} {
-		for _, n := range []int{128, kib, 16 * kib, mib} {
+		for _, n := range []int{16, 128, kib, 16 * kib, mib} {
 			scenario := fmt.Sprintf("text/%s/%s", kind, size(n))
 			trusted := 1.25
 			if n == mib {
@@ -103,18 +128,18 @@ func (j *judge) pipelined() {
 		j.atLeast(scenario, serving, 1)
 		j.timesBest(scenario, blocking, 7)
 		for _, name := range []string{blocking, serving} {
-			j.calls(scenario, name, "reads", Reads, Receives)
-			j.calls(scenario, name, "writes", Writes, Sends)
+			const most = 1.25 / 16 // nearly no more than one for the 16
+			j.calls(scenario, name, "reads", Reads, Receives, most)
+			j.calls(scenario, name, "writes", Writes, Sends, most)
 		}
 	}
 }
 
-// calls wants nearly no more than one system call for the 16 messages.
-func (j *judge) calls(scenario, name, what, files, sockets string) {
+// calls bounds the system calls for a message.
+func (j *judge) calls(scenario, name, what, files, sockets string, most float64) {
 	a, ok := j.figure(scenario, name, files)
 	b, also := j.figure(scenario, name, sockets)
 	if ok && also {
-		const most = 1.25 / 16
 		j.say(scenario, name, fmt.Sprintf("%s ≤ %.3f", what, most), fmt.Sprintf("%.3f", a+b), a+b <= most)
 	}
 }
@@ -141,9 +166,10 @@ func (j *judge) weighs(scenario, name string, most float64) {
 	}
 }
 
-// sending: one message for all, and many writers on one connection.
+// sending: one message for all, several for each, and many writers on one connection.
 func (j *judge) sending() {
 	j.atLeast("fanout/10000", plain, 1/1.05)
+	j.calls("burst/1000", plain, "writes", Writes, Sends, 1.02/burst) // what is over is of the runtime
 	j.atLeast("writers/8", plain, 5)
 	j.atLeast("writers-2p/8", plain, 5)
 }
@@ -209,7 +235,7 @@ func (j *judge) rivals(scenario string) []*Result {
 	var all []*Result
 	for _, o := range j.report.Scenarios {
 		for _, r := range o.Results {
-			if o.Name == scenario && r.Contestant != contest.Base && !strings.HasPrefix(r.Contestant, plain) {
+			if o.Name == scenario && !strings.HasPrefix(r.Contestant, "raw ") && !strings.HasPrefix(r.Contestant, plain) {
 				all = append(all, r)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/tidewire/websocket/bench/internal/chart"
@@ -19,9 +20,9 @@ func (r *Report) publish(s *settings, old *Report) error {
 	if old != nil {
 		tables = append(tables, r.comparison(old)...)
 	}
-	fmt.Println(r.Machine)
+	fmt.Fprintln(s.out, r.Machine)
 	for _, t := range tables {
-		if err := t.Text(os.Stdout); err != nil {
+		if err := t.Text(s.out); err != nil {
 			return err
 		}
 	}
@@ -127,7 +128,7 @@ func (o *Outcome) table() *report.Table {
 
 func (r *Result) cell(c column) string {
 	m, ok := r.Metrics[c.metric]
-	if !ok || !finite(m.Median) {
+	if !ok || !finite(m.Median) || c.often0 && c.text(m.Median) == c.text(0) {
 		return "–"
 	}
 	text := c.text(m.Median)
@@ -137,17 +138,18 @@ func (r *Result) cell(c column) string {
 	return text
 }
 
-// charts writes one for each scenario.
+// charts writes one for each scenario, or one for each end that it is about.
 func (r *Report) charts(dir string) error {
 	for _, o := range r.Scenarios {
+		group, _, _ := strings.Cut(o.Name, "/")
 		for _, c := range columns {
-			if c.metric != Times && c.metric != CollectedAfter && c.metric != PerCPU {
+			if !slices.Contains(chartedIn(group), c.metric) {
 				continue
 			}
 			drawing := chart.Chart{Title: o.Name, Note: o.About + ": " + charted[c.metric]}
 			for _, result := range o.Results {
 				if m, ok := result.Metrics[c.metric]; ok && finite(m.Median) {
-					ours := strings.HasPrefix(result.Contestant, "tidewire")
+					ours := strings.HasPrefix(result.Contestant, plain)
 					drawing.Bars = append(drawing.Bars, chart.Bar{Label: result.Contestant, Value: m.Median, Text: c.text(m.Median), Strong: ours})
 				}
 			}
@@ -163,9 +165,24 @@ func (r *Report) charts(dir string) error {
 	return nil
 }
 
+// chartedIn are the metrics that the scenarios of a group are about, where they have them.
+func chartedIn(group string) []string {
+	switch group {
+	case "paced":
+		return []string{P50, P99}
+	case "slow":
+		return []string{Rate}
+	default:
+		return []string{Times, CollectedAfter, PerCPU}
+	}
+}
+
 // charted says what the bars are.
 var charted = map[string]string{
 	Times:          "processor time of the base divided by each, more is better",
 	CollectedAfter: "resident memory of a connection, less is better",
 	PerCPU:         "in a second of processor time, more is better",
+	P50:            "median of the latency, less is better",
+	P99:            "latency of the slowest in a hundred, less is better",
+	Rate:           "messages a second, more is better",
 }

@@ -22,8 +22,10 @@ type scenario struct {
 	task   contest.Task
 	stream load.Stream
 	conns  int
-	calls  bool // system calls are counted
 	slice  func(p *pair) (Figures, error)
+
+	// counted is work for so many messages, whose system calls are counted; nil: they are not.
+	counted func(p *pair) (messages int, err error)
 }
 
 // group is what the name begins with.
@@ -54,9 +56,10 @@ func choose(s *settings) []*scenario {
 func allScenarios(s *settings) []*scenario {
 	var all []*scenario
 	all = append(all, echoes()...)
+	all = append(all, paced(128), paced(16*kib))
 	all = append(all, texts()...)
 	all = append(all, idles(s.connections)...)
-	all = append(all, fanOuts(s.connections), writers(false), writers(true))
+	all = append(all, fanOuts(s.connections), bursts(s.connections/10), writers(false), writers(true))
 	all = append(all, deflates()...)
 	all = append(all, windows(s.connections/10))
 	all = append(all, handshake(contest.RawDoor), handshake(contest.HTTPDoor), slow())
@@ -81,7 +84,7 @@ func echoes() []*scenario {
 	}
 	for _, depth := range []int{1, 16} {
 		sc := echo("echo-2p", 64, depth, 128)
-		sc.both, sc.calls = true, false
+		sc.both, sc.counted = true, nil
 		sc.about += ", two processors for both"
 		all = append(all, sc)
 	}
@@ -96,8 +99,29 @@ func echo(group string, conns, depth, n int) *scenario {
 		quick:  quick[name],
 		stream: load.Stream{Kind: corpus.Random, Size: n, Depth: depth},
 		conns:  conns,
-		calls:  true,
 		slice:  echoSlice,
+		counted: func(p *pair) (int, error) {
+			s := new(load.Slice)
+			err := p.load.Call("echo", load.Echo{PID: p.server.PID(), Duration: p.countTime()}, s, callLimit)
+			return s.Messages, err
+		},
+	}
+}
+
+// countTime is how long system calls are counted.
+func (p *pair) countTime() time.Duration { return p.time / 2 }
+
+// paced is an echo of messages that come at random times, less often than a server can
+// answer them: their latency is the server's own, and not that of a queue before it.
+func paced(n int) *scenario {
+	const conns, perSecond = 64, 10_000
+	return &scenario{
+		name:   fmt.Sprintf("paced/c%d/%s", conns, size(n)),
+		about:  fmt.Sprintf("%d binary messages of %s a second, at random times, on %d connections", perSecond, corpus.Size(n), conns),
+		quick:  n == 128,
+		stream: load.Stream{Kind: corpus.Random, Size: n, Depth: 1},
+		conns:  conns,
+		slice:  func(p *pair) (Figures, error) { return p.echo(perSecond) },
 	}
 }
 
@@ -113,24 +137,30 @@ var quick = map[string]bool{
 	"deflate/takeover/1KiB": true,
 }
 
-// texts are as the echoes of 64 connections, one message at a time.
+// texts are as the echoes of 64 connections.
 func texts() []*scenario {
 	var all []*scenario
 	for _, kind := range []corpus.Kind{corpus.Text, corpus.Chinese, corpus.Cyrillic, corpus.Emoji} {
-		for _, n := range []int{128, kib, 16 * kib, mib} {
-			name := fmt.Sprintf("text/%s/%s", kind, size(n))
-			all = append(all, &scenario{
-				name:   name,
-				about:  fmt.Sprintf("text messages of %s, one at a time on each of 64 connections", corpus.Size(n)),
-				quick:  quick[name],
-				task:   contest.Task{Text: true},
-				stream: load.Stream{Kind: kind, Size: n, Depth: 1, Text: true},
-				conns:  64,
-				slice:  echoSlice,
-			})
+		for _, n := range []int{16, 128, kib, 16 * kib, mib} {
+			all = append(all, text(fmt.Sprintf("text/%s/%s", kind, size(n)), kind, 1, n))
 		}
 	}
+	for _, n := range []int{16, 128, kib} {
+		all = append(all, text(fmt.Sprintf("text/%s/d16/%s", corpus.Text, size(n)), corpus.Text, 16, n))
+	}
 	return all
+}
+
+func text(name string, kind corpus.Kind, depth, n int) *scenario {
+	return &scenario{
+		name:   name,
+		about:  fmt.Sprintf("text messages of %s, %d at a time on each of 64 connections", corpus.Size(n), depth),
+		quick:  quick[name],
+		task:   contest.Task{Text: true},
+		stream: load.Stream{Kind: kind, Size: n, Depth: depth, Text: true},
+		conns:  64,
+		slice:  echoSlice,
+	}
 }
 
 // deflates are echoes of compressed JSON.
@@ -167,9 +197,12 @@ func slow() *scenario {
 }
 
 // echoSlice has the load send for the time of a slice.
-func echoSlice(p *pair) (Figures, error) {
+func echoSlice(p *pair) (Figures, error) { return p.echo(0) }
+
+// echo has it send so many messages a second, or if that is 0, as soon as answers come.
+func (p *pair) echo(perSecond float64) (Figures, error) {
 	s := new(load.Slice)
-	err := p.load.Call("echo", load.Echo{PID: p.server.PID(), Duration: p.time}, s, p.time+callLimit)
+	err := p.load.Call("echo", load.Echo{PID: p.server.PID(), Duration: p.time, PerSecond: perSecond}, s, p.time+callLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -185,6 +218,8 @@ func figures(s *load.Slice) Figures {
 		CPU:  float64(s.Server) / n,
 		Rate: n / s.Elapsed.Seconds(),
 		Busy: float64(s.Load) / float64(s.Elapsed),
+
+		Waited: float64(s.Waited) / float64(s.Elapsed),
 
 		Reads:  float64(s.Reads) / n,
 		Writes: float64(s.Writes) / n,
@@ -206,12 +241,8 @@ func handshake(d contest.Door) *scenario {
 		about: about,
 		quick: true,
 		task:  contest.Task{Door: d, Handshake: true},
-		calls: true,
 		slice: func(p *pair) (Figures, error) {
-			s := new(load.Slice)
-			err := p.load.Call("handshakes", load.Handshakes{
-				Addr: p.addr, PID: p.server.PID(), Parallel: 64, Duration: p.time,
-			}, s, p.time+callLimit)
+			s, err := p.handshakes(p.time)
 			if err != nil {
 				return nil, err
 			}
@@ -219,36 +250,69 @@ func handshake(d contest.Door) *scenario {
 			f[PerCPU] = 1e9 / f[CPU]
 			return f, nil
 		},
+		counted: func(p *pair) (int, error) {
+			s, err := p.handshakes(p.countTime())
+			return s.Messages, err
+		},
 	}
+}
+
+// handshakes has the load open connections for a time.
+func (p *pair) handshakes(d time.Duration) (*load.Slice, error) {
+	s := new(load.Slice)
+	err := p.load.Call("handshakes", load.Handshakes{
+		Addr: p.addr, PID: p.server.PID(), Parallel: 64, Duration: d,
+	}, s, d+callLimit)
+	return s, err
 }
 
 // fanOuts are messages for everybody.
 func fanOuts(conns int) *scenario {
-	const size = 128
-	rounds := min(max(2, 20_000/conns), 20)
+	return delivery("fanout", fmt.Sprintf("one message of %d B for %d connections, prepared once", pushed, conns), conns, 1)
+}
+
+// bursts are several messages for everybody that are there at the same time.
+func bursts(conns int) *scenario {
+	return delivery("burst", fmt.Sprintf("%d messages of %d B at once for each of %d connections, prepared once", burst, pushed, conns), conns, burst)
+}
+
+const (
+	pushed = 128 // bytes of a message that the server sends by itself
+	burst  = 8   // messages
+)
+
+func delivery(group, about string, conns, each int) *scenario {
+	deliver := func(p *pair, rounds int) (Figures, error) {
+		return p.fanOut(contest.FanOut{Size: pushed, Each: each}, rounds)
+	}
 	return &scenario{
-		name:   fmt.Sprintf("fanout/%d", conns),
-		about:  fmt.Sprintf("one message of %d B for %d connections, prepared once", size, conns),
+		name:   fmt.Sprintf("%s/%d", group, conns),
+		about:  about,
 		quick:  true,
 		task:   contest.Task{Members: true, Lean: true},
-		stream: load.Stream{Kind: corpus.Random, Size: size, Depth: 1},
+		stream: load.Stream{Kind: corpus.Random, Size: pushed, Depth: 1},
 		conns:  conns,
 		slice: func(p *pair) (Figures, error) {
-			return p.fanOut(size, rounds)
+			const about = 5 * time.Microsecond // a message
+			return deliver(p, min(max(2, int(p.time/about)/(conns*each)), 20))
+		},
+		counted: func(p *pair) (int, error) {
+			_, err := deliver(p, 1)
+			return conns * each, err
 		},
 	}
 }
 
 // writers are goroutines that share one connection.
 func writers(both bool) *scenario {
-	const size, n = 128, 8
+	const n = 8
 	sc := &scenario{
 		name:   "writers/8",
-		about:  fmt.Sprintf("%d goroutines write messages of %d B to one connection", n, size),
+		about:  fmt.Sprintf("%d goroutines write messages of %d B to one connection", n, pushed),
 		quick:  true,
 		both:   both,
 		task:   contest.Task{Members: true},
-		stream: load.Stream{Kind: corpus.Random, Size: size, Depth: 1},
+		stream: load.Stream{Kind: corpus.Random, Size: pushed, Depth: 1},
 		conns:  1,
 	}
 	if both {
@@ -256,8 +320,8 @@ func writers(both bool) *scenario {
 		sc.about += ", two processors for both"
 	}
 	sc.slice = func(p *pair) (Figures, error) {
-		each := max(100, int(p.time/(1250*time.Nanosecond)/n))
-		return p.push("shout", contest.Shout{Writers: n, Each: each, Size: size}, n*each)
+		each := max(100, int(p.time/(2500*time.Nanosecond)/n))
+		return p.push("shout", contest.Shout{Writers: n, Each: each, Size: pushed}, n*each)
 	}
 	return sc
 }

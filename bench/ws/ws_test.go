@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -28,7 +29,7 @@ var everything = regexp.MustCompile("")
 
 // tiny has few connections and short slices.
 func tiny() *settings {
-	return &settings{quick: true, rounds: 1, slice: time.Millisecond, connections: 20, run: everything, of: everything, noCalls: true}
+	return &settings{quick: true, rounds: 1, slice: time.Millisecond, connections: 20, run: everything, of: everything, variants: true, noCalls: true, out: io.Discard}
 }
 
 // wantFigures wants what every scenario has, and nothing that cannot be.
@@ -114,6 +115,120 @@ func TestInterruptEndsTheRun(t *testing.T) {
 	}
 }
 
+// What has been measured before an interrupt is told, without the slice that it has ended.
+func TestInterruptedRunKeepsItsRounds(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := tiny()
+	s.rounds, s.of = 1000, regexp.MustCompile("^nobody$") // raw TCP alone
+	first, second, third := echo("echo", 1, 1, 16), echo("echo", 1, 1, 128), echo("echo", 1, 1, kib)
+	first.slice = func(*pair) (Figures, error) { return Figures{CPU: 1}, nil }
+	slices := 0
+	second.slice = func(p *pair) (Figures, error) {
+		if slices++; slices == 3 {
+			cancel()
+			return nil, errors.New("the child has ended")
+		}
+		return echoSlice(p)
+	}
+	r, err := measureAll(ctx, s, []*scenario{first, second, third})
+	if err != context.Canceled || r == nil {
+		t.Fatalf("got %v, %v, want a report and %v", r, err, context.Canceled)
+	}
+	if len(r.Scenarios) != 2 {
+		t.Fatalf("got %d scenarios, want 2", len(r.Scenarios))
+	}
+	for i, want := range []int{s.rounds, 2} {
+		if got := r.Scenarios[i].Results[0]; got.Rounds != want || got.Error != "" || len(got.Metrics) == 0 {
+			t.Errorf("scenario %d: got %d rounds, %q and %d figures, want %d rounds", i+1, got.Rounds, got.Error, len(got.Metrics), want)
+		}
+	}
+}
+
+// The flags of a small run lead to all files, and its figures are compared with those of
+// another one.
+func TestRunWithAllFiles(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	program := func(args ...string) string {
+		t.Helper()
+		s, err := parse(append(args, "-run", "^(echo/c1/d1|paced/c64)/128B$", "-of", "^tidewire$", "-rounds", "2", "-slice", "2ms"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		s.out = &out
+		if err := run(context.Background(), s); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	program("-json", file("a.json"), "-pprof", dir)
+	out := program("-json", file("b.json"), "-md", file("b.md"), "-svg", file("charts"), "-compare", file("a.json"))
+	for _, want := range []string{"All scenarios", "Targets", "Compared with", "is/was", "paced/c64/128B"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	for _, name := range []string{
+		"a.json", "b.json", "b.md", "charts/echo-c1-d1-128B-times.svg", "charts/paced-c64-128B-p99.svg", "echo-c1-d1-128B-tidewire.pprof",
+	} {
+		if info, err := os.Stat(file(name)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v, or nothing in it", name, err)
+		}
+	}
+}
+
+func TestFlagsThatCannotBe(t *testing.T) {
+	for _, args := range [][]string{{"-run", "("}, {"-of", "("}, {"-rounds", "many"}} {
+		if _, err := parse(args); err == nil {
+			t.Errorf("%q: no error", args)
+		}
+	}
+	s, err := parse([]string{"-run", "^nothing$"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run(context.Background(), s); err == nil || !strings.Contains(err.Error(), "no scenario") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// -quick is to end within a minute. That a test cannot say; it says how much there is.
+func TestQuickIsLittle(t *testing.T) {
+	s, err := parse([]string{"-quick"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	servers := 0
+	for _, sc := range choose(s) {
+		servers += len(sc.contestants(s))
+	}
+	const about = 150 * time.Millisecond // to start a server with its load, verify it and count its calls
+	if took := time.Duration(servers) * (about + time.Duration(s.rounds)*s.slice); took > 45*time.Second {
+		t.Errorf("%d servers take about %v", servers, took)
+	}
+}
+
+// In the event loop that Serve is judged by, a handler that sleeps stops all others.
+func TestInlineHandlersRunOneAfterTheOther(t *testing.T) {
+	s := tiny()
+	s.slice = 60 * time.Millisecond
+	p, err := start(contest.Find(contest.Inline), slow(), s)
+	defer p.stop()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := echoSlice(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages := f[Rate] * s.slice.Seconds() // or more, because the last answers come later
+	asleep := (messages/contest.SlowEvery - 1) * contest.SlowTime.Seconds()
+	if asleep > s.slice.Seconds() {
+		t.Errorf("%.0f messages a second, and a pause of %v after every %d of them, are %.3f s of pauses in %v", f[Rate], contest.SlowTime, contest.SlowEvery, asleep, s.slice)
+	}
+}
+
 func TestScenariosHaveNamesOfTheirOwn(t *testing.T) {
 	s := &settings{run: everything, of: everything, connections: 10_000}
 	names := map[string]bool{}
@@ -159,7 +274,7 @@ func TestRatiosAreOfTheSameRound(t *testing.T) {
 
 func TestPublishWritesAllFiles(t *testing.T) {
 	dir := t.TempDir()
-	s := &settings{json: filepath.Join(dir, "a.json"), md: filepath.Join(dir, "a.md"), svg: dir}
+	s := &settings{json: filepath.Join(dir, "a.json"), md: filepath.Join(dir, "a.md"), svg: dir, out: io.Discard}
 	if err := madeUp(500).publish(s, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -221,8 +336,9 @@ func TestTargetsAreAboutScenariosThatThereAre(t *testing.T) {
 	r := &Report{}
 	for _, sc := range choose(s) {
 		o := &Outcome{Name: sc.name}
-		for _, name := range []string{contest.Base, plain, blocking, trusting, better, serving, "coder", "gws"} {
+		for _, name := range []string{contest.Base, contest.Inline, plain, blocking, trusting, better, serving, "coder", "gws"} {
 			result := &Result{Contestant: name, Metrics: map[string]measure.Estimate{}}
+			result.Metrics[RateTimes] = measure.Estimate{Median: 1}
 			for _, c := range columns {
 				result.Metrics[c.metric] = measure.Estimate{Median: 1}
 			}
@@ -236,8 +352,9 @@ func TestTargetsAreAboutScenariosThatThereAre(t *testing.T) {
 		groups[group]++
 	}
 	for group, want := range map[string]int{
-		"echo": 8 + 6 + 3*7, "text": 4 * (2*4 + 1), "idle": 4, "deflate-idle": 1,
-		"fanout": 1, "writers": 1, "writers-2p": 1, "deflate": 3 + 4, "handshake": 2,
+		"echo": 8 + 6 + 3*7, "text": 4 * (2*5 + 1), "idle": 4, "deflate-idle": 1,
+		"fanout": 1, "burst": 1, "writers": 1, "writers-2p": 1, "deflate": 3 + 4, "handshake": 2,
+		"paced": 4, "slow": 1,
 	} {
 		if groups[group] != want {
 			t.Errorf("%s: got %d targets, want %d", group, groups[group], want)

@@ -1,97 +1,60 @@
 package contest
 
 import (
-	"bytes"
 	"context"
-	"errors"
+	"io"
 	"net/http"
-	"sync"
-	"unicode/utf8"
 
 	"github.com/coder/websocket"
 )
 
-// coderContestant reads into pooled buffers. Text is checked by the program, to which the
-// package leaves that.
+// coderContestant reads into pooled buffers.
 func coderContestant() *Contestant {
 	return &Contestant{
-		Name:        "coder",
-		Uses:        "Reader into a pooled buffer, Write, without a read limit; utf8.Valid for text",
-		HTTP:        func(j *Job) http.Handler { return newCoder(j) },
+		Name: "coder",
+		Uses: "Reader into a pooled buffer, Write, without a read limit; utf8.Valid for text",
+		HTTP: func(j *Job) http.Handler {
+			options := coderOptions(j)
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if c, err := websocket.Accept(w, r, options); err == nil {
+					c.SetReadLimit(-1)
+					j.serveStreamed(coderConn{c})
+				}
+			})
+		},
 		Compression: Takeover,
 	}
 }
 
-type coderServer struct {
-	job     *Job
-	options websocket.AcceptOptions
-	buffers sync.Pool
-}
-
-func newCoder(j *Job) *coderServer {
-	s := &coderServer{job: j, buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }}}
+func coderOptions(j *Job) *websocket.AcceptOptions {
+	o := &websocket.AcceptOptions{CompressionThreshold: 1} // all messages, as the others do
 	switch {
 	case j.Flate && j.Takeover:
-		s.options.CompressionMode = websocket.CompressionContextTakeover
+		o.CompressionMode = websocket.CompressionContextTakeover
 	case j.Flate:
-		s.options.CompressionMode = websocket.CompressionNoContextTakeover
+		o.CompressionMode = websocket.CompressionNoContextTakeover
 	}
-	s.options.CompressionThreshold = 1 // all messages, as the others do
-	return s
+	return o
 }
 
-func (s *coderServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c, err := websocket.Accept(w, r, &s.options)
-	switch {
-	case err != nil:
-		return
-	case s.job.Handshake:
-		c.CloseNow()
-		return
-	}
-	c.SetReadLimit(-1)
-	s.job.Join(coderPeer{c})
-	go s.serve(c) // so as not to keep what net/http has
+type coderConn struct{ c *websocket.Conn }
+
+func (p coderConn) next() (io.Reader, bool, error) {
+	t, r, err := p.c.Reader(context.Background())
+	return r, t == websocket.MessageText, err
 }
 
-func (s *coderServer) serve(c *websocket.Conn) {
-	defer c.CloseNow()
-	for {
-		if err := s.echo(c); err != nil {
-			return
-		}
-	}
-}
-
-func (s *coderServer) echo(c *websocket.Conn) error {
-	ctx := context.Background()
-	t, r, err := c.Reader(ctx)
-	if err != nil {
-		return err
-	}
-	b := s.buffers.Get().(*bytes.Buffer)
-	defer s.buffers.Put(b)
-	b.Reset()
-	if _, err := b.ReadFrom(r); err != nil {
-		return err
-	}
-	if t == websocket.MessageText && s.job.Text && !utf8.Valid(b.Bytes()) {
-		return errNotText
-	}
-	s.job.Work()
-	return c.Write(ctx, t, b.Bytes())
-}
-
-type coderPeer struct{ c *websocket.Conn }
-
-func (p coderPeer) Write(m []byte) error {
-	return p.c.Write(context.Background(), websocket.MessageBinary, m)
-}
-
-func (p coderPeer) Deliver(prepared any) error {
-	m, ok := prepared.([]byte)
-	if !ok {
-		return errors.New("not a message")
+func (p coderConn) answer(m []byte, text bool) error {
+	if text {
+		return p.c.Write(context.Background(), websocket.MessageText, m)
 	}
 	return p.Write(m)
 }
+
+func (p coderConn) end() { p.c.CloseNow() }
+
+func (p coderConn) Write(m []byte) error {
+	return p.c.Write(context.Background(), websocket.MessageBinary, m)
+}
+
+func (p coderConn) Deliver(prepared any) error { return writeBytes(p, prepared) }

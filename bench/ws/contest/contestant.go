@@ -23,6 +23,10 @@ type Contestant struct {
 
 	Compression Compression // what it can
 
+	// Variant says that it is another contestant in a way that not everybody would choose:
+	// -quick leaves it out.
+	Variant bool
+
 	// Groups are the kinds of scenarios that it takes part in; nil: all that it can do.
 	Groups []string
 }
@@ -70,37 +74,5 @@ func (c *Contestant) Joins(group string, t *Task) bool {
 	return true
 }
 
-// All are the contestants, in the order of the tables. The first one is what the others
-// are compared with.
-func All() []*Contestant {
-	return []*Contestant{
-		rawTCP(),
-		tidewire(),
-		tidewireMessages(),
-		tidewireServe(),
-		tidewireNetConn(),
-		tidewireAppend(),
-		tidewireTrust(),
-		tidewireBetter(),
-		gorillaContestant(),
-		coderContestant(),
-		gobwasContestant(),
-		gobwasHelpers(),
-		gwsContestant(),
-	}
-	// To come, one line each: tidewireServe() with Conn.Serve, tidewireNetConn() with
-	// Options.KeepNetConn. lesismal/nbio is to be added when the module proxy has it.
-}
-
 // Base is the name of what the others are compared with.
 const Base = "raw TCP"
-
-// Find gives a contestant by its name; nil if there is none.
-func Find(name string) *Contestant {
-	for _, c := range All() {
-		if c.Name == name {
-			return c
-		}
-	}
-	return nil
-}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"compress/flate"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -60,7 +59,8 @@ func gobwasHelpers() *Contestant {
 				}
 			}
 		},
-		Groups: []string{"echo", "text"},
+		Variant: true,
+		Groups:  []string{"echo", "text"},
 	}
 }
 
@@ -253,10 +253,26 @@ func (p *gobwasPeer) Write(m []byte) error {
 func (p *gobwasPeer) Deliver(prepared any) error {
 	frame, ok := prepared.([]byte)
 	if !ok {
-		return errors.New("not a frame")
+		return errNotBytes
 	}
+	return p.send(frame)
+}
+
+func (p *gobwasPeer) DeliverAll(prepared []any) error {
+	b := gobwasBuffers.Get().(*bytes.Buffer)
+	defer gobwasBuffers.Put(b)
+	b.Reset()
+	frames, err := joined(b.AvailableBuffer(), prepared)
+	if err != nil {
+		return err
+	}
+	b.Write(frames) // to keep what has grown
+	return p.send(frames)
+}
+
+func (p *gobwasPeer) send(frames []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, err := p.nc.Write(frame)
+	_, err := p.nc.Write(frames)
 	return err
 }

@@ -55,6 +55,23 @@ type Peer interface {
 	Deliver(prepared any) error
 }
 
+// A Batcher is a Peer that can send several messages as one.
+type Batcher interface {
+	// DeliverAll sends what Prepare has made. One goroutine calls it.
+	DeliverAll(prepared []any) error
+}
+
+// writeBytes is Deliver for a library that prepares nothing.
+func writeBytes(p Peer, prepared any) error {
+	m, ok := prepared.([]byte)
+	if !ok {
+		return errNotBytes
+	}
+	return p.Write(m)
+}
+
+var errNotBytes = errors.New("not bytes")
+
 // A crowd is all peers of a server.
 type crowd struct {
 	mu    sync.Mutex
@@ -79,22 +96,50 @@ func (c *crowd) all() []Peer {
 	return c.peers
 }
 
-// fanOut sends a message of size bytes to everybody.
-func (c *crowd) fanOut(contestant *Contestant, size int) error {
-	message := make([]byte, size)
-	var prepared any = message
-	if contestant.Prepare != nil {
-		var err error
-		if prepared, err = contestant.Prepare(message); err != nil {
-			return err
+// fanOut sends so many messages of size bytes to everybody.
+func (c *crowd) fanOut(contestant *Contestant, size, each int) error {
+	prepared := make([]any, each)
+	for i := range prepared {
+		message := make([]byte, size)
+		prepared[i] = message
+		if contestant.Prepare != nil {
+			var err error
+			if prepared[i], err = contestant.Prepare(message); err != nil {
+				return err
+			}
 		}
 	}
 	for _, p := range c.all() {
-		if err := p.Deliver(prepared); err != nil {
+		if err := deliver(p, prepared); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// deliver sends messages to one connection, together if it knows how.
+func deliver(p Peer, prepared []any) error {
+	if b, ok := p.(Batcher); ok && len(prepared) > 1 {
+		return b.DeliverAll(prepared)
+	}
+	for _, m := range prepared {
+		if err := p.Deliver(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// joined are frames behind each other.
+func joined(b []byte, prepared []any) ([]byte, error) {
+	for _, m := range prepared {
+		frame, ok := m.([]byte)
+		if !ok {
+			return nil, errNotBytes
+		}
+		b = append(b, frame...)
+	}
+	return b, nil
 }
 
 // shout has writers goroutines send each messages of size bytes to the peer that has

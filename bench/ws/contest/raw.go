@@ -29,20 +29,30 @@ type rawServer struct{ job *Job }
 
 func (s *rawServer) serve(nc net.Conn) {
 	defer nc.Close()
-	request := make([]byte, 1024)
-	for have := 0; ; {
-		n, err := nc.Read(request[have:])
-		if err != nil || have+n == len(request) {
-			return
-		}
-		if have += n; bytes.HasSuffix(request[:have], []byte("\r\n\r\n")) {
-			break
-		}
-	}
-	if _, err := nc.Write([]byte(bareResponse)); err != nil || s.job.Handshake {
+	if answerBarely(nc) != nil || s.job.Handshake {
 		return
 	}
 	s.echo(nc)
+}
+
+// answerBarely waits for the end of a request and answers it, whatever it says.
+func answerBarely(nc net.Conn) error {
+	request := make([]byte, 1024)
+	for have := 0; ; {
+		n, err := nc.Read(request[have:])
+		if err != nil {
+			return err
+		}
+		have += n
+		if bytes.HasSuffix(request[:have], []byte("\r\n\r\n")) {
+			break
+		}
+		if have == len(request) {
+			return errors.New("a request of more than 1 KiB")
+		}
+	}
+	_, err := nc.Write([]byte(bareResponse))
+	return err
 }
 
 func (s *rawServer) hijack(w http.ResponseWriter, r *http.Request) {
@@ -90,12 +100,22 @@ func (p rawPeer) Write(m []byte) error {
 	return err
 }
 
+// DeliverAll makes one write of them.
+func (p rawPeer) DeliverAll(prepared []any) (err error) {
+	b := rawFrames.Get().(*[]byte)
+	defer rawFrames.Put(b)
+	if *b, err = joined((*b)[:0], prepared); err == nil {
+		_, err = p.nc.Write(*b)
+	}
+	return err
+}
+
 var rawFrames = sync.Pool{New: func() any { return new([]byte) }}
 
 func (p rawPeer) Deliver(prepared any) error {
 	frame, ok := prepared.([]byte)
 	if !ok {
-		return errors.New("not a frame")
+		return errNotBytes
 	}
 	_, err := p.nc.Write(frame)
 	return err

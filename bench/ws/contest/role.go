@@ -22,8 +22,8 @@ type (
 		Contestant string
 		Task       Task
 	}
-	// FanOut sends a message to all connections.
-	FanOut struct{ Size int }
+	// FanOut sends messages to all connections, Each of them to every one at once.
+	FanOut struct{ Size, Each int }
 	// Shout sends messages from some goroutines to one connection.
 	Shout struct{ Writers, Each, Size int }
 	// Profile writes a profile of the processor to a file from now until it is asked for
@@ -58,6 +58,7 @@ func (r *role) serve(s *Serve) (addr string, err error) {
 	if r.contestant == nil {
 		return "", fmt.Errorf("no contestant %q", s.Contestant)
 	}
+	dismissNbio()
 	if !r.contestant.Has(s.Task.Door) {
 		return "", fmt.Errorf("%s: no door %q", s.Contestant, s.Task.Door)
 	}
@@ -79,17 +80,21 @@ func (c *Contestant) accept(ln net.Listener, j *Job) error {
 	case j.Door != HTTPDoor && c.Listen != nil:
 		return c.Listen(j)(ln)
 	case j.Door != HTTPDoor && c.Raw != nil:
-		serve := c.Raw(j)
-		for {
-			nc, err := ln.Accept()
-			if err != nil {
-				return err
-			}
-			go serve(nc)
-		}
+		return acceptAll(ln, c.Raw(j))
 	}
 	s := &http.Server{Handler: c.HTTP(j)}
 	return s.Serve(ln)
+}
+
+// acceptAll serves every connection on a goroutine of its own, until accepting fails.
+func acceptAll(ln net.Listener, serve func(net.Conn)) error {
+	for {
+		nc, err := ln.Accept()
+		if err != nil {
+			return err
+		}
+		go serve(nc)
+	}
 }
 
 // forget has the peers that have joined so far leave.
@@ -99,7 +104,7 @@ func (r *role) forget(Nothing) (Nothing, error) {
 }
 
 func (r *role) fanOut(f FanOut) (Nothing, error) {
-	return Nothing{}, r.job.crowd.fanOut(r.contestant, f.Size)
+	return Nothing{}, r.job.crowd.fanOut(r.contestant, f.Size, f.Each)
 }
 
 func (r *role) shout(s Shout) (Nothing, error) {

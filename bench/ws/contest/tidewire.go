@@ -19,7 +19,7 @@ func tidewire() *Contestant {
 // tidewireMessages borrows the memory of each message.
 func tidewireMessages() *Contestant {
 	c := ours("tidewire-messages", "Messages and Write", messages)
-	c.Groups = []string{"echo", "echo-2p", "text", "idle", "deflate", "deflate-idle", "slow"}
+	c.Groups = []string{"echo", "echo-2p", "paced", "text", "idle", "deflate", "deflate-idle", "slow"}
 	return c
 }
 
@@ -32,14 +32,14 @@ func tidewireServe() *Contestant {
 func tidewireNetConn() *Contestant {
 	keep := func(o *conn.Options) { o.KeepNetConn = true }
 	c := ours("tidewire-netconn", "Messages and Write with KeepNetConn", messages, keep)
-	c.Groups = []string{"echo", "echo-2p", "idle", "slow"}
+	c.Groups = []string{"echo", "echo-2p", "paced", "idle", "slow"}
 	return c
 }
 
 // tidewireAppend keeps one buffer for each connection, however large it has become.
 func tidewireAppend() *Contestant {
 	c := ours("tidewire-append", "ReadAppend into a buffer of the connection, and Write", readAppend)
-	c.Groups = []string{"echo", "text"}
+	c.Variant, c.Groups = true, []string{"echo", "text"}
 	return c
 }
 
@@ -197,4 +197,17 @@ func (p ourPeer) Deliver(prepared any) error {
 		return errors.New("not prepared")
 	}
 	return p.c.WritePrepared(context.Background(), m)
+}
+
+func (p ourPeer) DeliverAll(prepared []any) error {
+	var few [8]*conn.Prepared
+	all := few[:0]
+	for _, m := range prepared {
+		m, ok := m.(*conn.Prepared)
+		if !ok {
+			return errors.New("not prepared")
+		}
+		all = append(all, m)
+	}
+	return p.c.WritePrepared(context.Background(), all...)
 }

@@ -25,6 +25,7 @@ type client struct {
 	// Of the slice that runs:
 	until    time.Time // no batch is sent later
 	busy     int       // links that wait for answers
+	idle     []*link   // those that have got theirs, in that order
 	messages int
 	bytes    int64
 	times    histogram // from the first byte of a batch to the last of its answers
@@ -76,6 +77,7 @@ type Slice struct {
 	Server   time.Duration // processor time of the server
 	Reads    int           // and its calls of read and write, but not of recvfrom and sendto
 	Writes   int
+	Waited   time.Duration // by threads of the server, for a processor
 	Load     time.Duration // processor time of the load
 	P50, P99 time.Duration
 }
@@ -100,6 +102,7 @@ func (c *client) slice(pid int, work func() error) (*Slice, error) {
 		Server:   after.cpu - before.cpu,
 		Reads:    after.reads - before.reads,
 		Writes:   after.writes - before.writes,
+		Waited:   after.waited - before.waited,
 		Load:     own,
 		P50:      c.times.quantile(0.5),
 		P99:      c.times.quantile(0.99),
@@ -109,13 +112,16 @@ func (c *client) slice(pid int, work func() error) (*Slice, error) {
 // A state is what a server has used so far.
 type state struct {
 	at            time.Time
-	cpu           time.Duration
+	cpu, waited   time.Duration
 	reads, writes int
 }
 
 func look(pid int) (s state, err error) {
 	s.at = time.Now()
 	if s.cpu, err = worker.SettledCPUTime(pid); err != nil {
+		return s, err
+	}
+	if s.waited, err = worker.Waited(pid); err != nil {
 		return s, err
 	}
 	s.reads, s.writes, err = worker.FileCalls(pid)
@@ -126,7 +132,7 @@ func look(pid int) (s state, err error) {
 // least one batch.
 func (c *client) echo(d time.Duration) error {
 	start := time.Now()
-	c.until = start.Add(d)
+	c.until, c.idle = start.Add(d), c.idle[:0]
 	for _, l := range c.links {
 		if err := c.send(l, time.Now()); err != nil {
 			return err
@@ -138,6 +144,7 @@ func (c *client) echo(d time.Duration) error {
 
 // collect waits for n messages that the server sends by itself.
 func (c *client) collect(n int) error {
+	c.messages, c.heard = 0, time.Now()
 	return c.loop(func() bool { return c.messages < n })
 }
 
@@ -172,18 +179,26 @@ func (c *client) write(l *link) error {
 // loop reads and writes while goOn says so.
 func (c *client) loop(goOn func() bool) error {
 	for goOn() {
-		n, err := c.wait()
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			return fmt.Errorf("epoll: %w", err)
+		if err := c.turn(c.wait); err != nil {
+			return err
 		}
-		for _, event := range c.events[:max(n, 0)] {
-			if err := c.serve(c.links[event.Fd], event.Events); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// turn serves what there is after a wait.
+func (c *client) turn(wait func() (int, error)) error {
+	n, err := wait()
+	if err != nil && !errors.Is(err, unix.EINTR) {
+		return fmt.Errorf("epoll: %w", err)
+	}
+	for _, event := range c.events[:max(n, 0)] {
+		if err := c.serve(c.links[event.Fd], event.Events); err != nil {
+			return err
 		}
-		if n <= 0 && time.Since(c.heard) > patience {
-			return fmt.Errorf("the server has been silent for %v and owes messages on %d of %d connections", patience, c.busy, len(c.links))
-		}
+	}
+	if n <= 0 && time.Since(c.heard) > patience {
+		return fmt.Errorf("the server has been silent for %v and owes messages on %d of %d connections", patience, c.busy, len(c.links))
 	}
 	return nil
 }
@@ -191,14 +206,17 @@ func (c *client) loop(goOn func() bool) error {
 // wait waits for events. With a processor of its own it first looks for them again and
 // again: the server is not to pay for waking its peer, who would be on another machine.
 func (c *client) wait() (int, error) {
-	const tick, look = 500, 0 // ms
+	const tick, atOnce = 500, 0
 	for start := time.Now(); c.spin && time.Since(start) < spinTime; {
-		if n, err := unix.EpollWait(c.epoll, c.events, look); n != 0 || err != nil {
+		if n, err := c.look(atOnce); n != 0 || err != nil {
 			return n, err
 		}
 	}
-	return unix.EpollWait(c.epoll, c.events, tick)
+	return c.look(tick)
 }
+
+// look waits for events, at most so many milliseconds.
+func (c *client) look(most int) (int, error) { return unix.EpollWait(c.epoll, c.events, most) }
 
 // spinTime is longer than an answer takes that a server can give at once.
 const spinTime = 300 * time.Microsecond
@@ -245,5 +263,6 @@ func (c *client) count(l *link, messages int, now time.Time) error {
 		return c.send(l, now)
 	}
 	c.busy--
+	c.idle = append(c.idle, l)
 	return nil
 }

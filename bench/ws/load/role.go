@@ -31,14 +31,13 @@ type (
 	Nothing struct{}
 	// Echo sends and awaits messages on all connections.
 	Echo struct {
-		PID      int // the server
-		Duration time.Duration
+		PID       int // the server
+		Duration  time.Duration
+		PerSecond float64 // messages of all connections together; 0: each follows an answer
 	}
-	// Collect waits for messages that the server sends by itself.
-	Collect struct {
-		PID      int
-		Messages int
-	}
+	// Collect waits for messages that the server sends by itself. Who asks it to measures:
+	// here nobody knows when it begins.
+	Collect struct{ Messages int }
 	// Handshakes opens connections that the server closes at once.
 	Handshakes struct {
 		Addr     string
@@ -108,14 +107,19 @@ func (r *role) echo(e Echo) (*Slice, error) {
 	if r.client == nil {
 		return nil, errNotOpen
 	}
-	return r.client.slice(e.PID, func() error { return r.client.echo(e.Duration) })
+	return r.client.slice(e.PID, func() error {
+		if e.PerSecond > 0 {
+			return r.client.pace(e.Duration, e.PerSecond)
+		}
+		return r.client.echo(e.Duration)
+	})
 }
 
-func (r *role) collect(o Collect) (*Slice, error) {
+func (r *role) collect(o Collect) (Nothing, error) {
 	if r.client == nil {
-		return nil, errNotOpen
+		return Nothing{}, errNotOpen
 	}
-	return r.client.slice(o.PID, func() error { return r.client.collect(o.Messages) })
+	return Nothing{}, r.client.collect(o.Messages)
 }
 
 func (r *role) handshakes(h Handshakes) (*Slice, error) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -97,6 +98,30 @@ func FileCalls(pid int) (reads, writes int, err error) {
 		}
 	}
 	return reads, writes, nil
+}
+
+// Waited is how long the threads of a process have waited for a processor that others had,
+// each of them for itself.
+func Waited(pid int) (sum time.Duration, err error) {
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil {
+		return 0, err
+	}
+	for _, task := range tasks {
+		text, err := os.ReadFile(task)
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+			continue // the thread has ended
+		}
+		var ran, waited int64
+		if err == nil {
+			_, err = fmt.Sscan(string(text), &ran, &waited)
+		}
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", task, err)
+		}
+		sum += time.Duration(waited)
+	}
+	return sum, nil
 }
 
 // Resident is the physical memory that a process holds, in bytes.

@@ -140,6 +140,29 @@ func TestProcessorTimeOfAChild(t *testing.T) {
 	}
 }
 
+// Two children that share a processor wait for each other.
+func TestWaitedForAProcessor(t *testing.T) {
+	cpu := CPUs()[0]
+	a, b := child(t, Place{CPU: cpu, Procs: 1}), child(t, Place{CPU: cpu, Procs: 1})
+	const ms = 60
+	other := make(chan error, 1)
+	go func() { other <- b.Call("burn", 20*ms, nil, minute) }()
+	before, err := Waited(a.PID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Call("burn", ms, nil, minute); err != nil {
+		t.Fatal(err)
+	}
+	after, err := Waited(a.PID())
+	if got := after - before; err != nil || got < ms/4*time.Millisecond {
+		t.Errorf("got %v, %v, want about %d ms: the other child has as much to do", got, err, ms)
+	}
+	if err := <-other; err != nil {
+		t.Error(err)
+	}
+}
+
 // A child that has just answered has its last milliseconds in its clock.
 func TestSettledTimeMissesNothing(t *testing.T) {
 	w := child(t, Place{CPU: -1, Procs: 1})

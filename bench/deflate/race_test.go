@@ -1,0 +1,6 @@
+//go:build race
+
+package main
+
+// A sync.Pool forgets things under the race detector, on purpose.
+const poolsForget = true
