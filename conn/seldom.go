@@ -12,7 +12,6 @@ type seldom struct {
 	received *CloseError // the Close received
 	first    *CloseError // the first failure
 	write    error       // ends every write
-	broken   bool        // the socket takes nothing any more
 	timer    *time.Timer // of the close timeout
 
 	done    atomic.Pointer[chan struct{}] // is closed when Conn.over is set; nil: nobody asked for it yet
@@ -22,6 +21,7 @@ type seldom struct {
 
 	discarding atomic.Bool // Close has taken reading over
 	closer     bool        // and has the read turn, which guards this
+	broken     bool        // the socket takes nothing any more; guarded by Conn.mu
 }
 
 // needSeldom makes seldom, if it is not there. It takes no lock.
