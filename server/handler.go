@@ -75,8 +75,7 @@ type serving struct {
 	conn    *conn.Conn
 	request *http.Request // nil once serve runs: it lives as long as serve uses it
 	server  *http.Server  // nil: not called by one
-	err     error
-	over    bool // serve has returned
+	over    bool          // serve has returned
 }
 
 // start makes the goroutine of a connection when the middleware around the handler has returned: that is when http.Server
@@ -100,14 +99,14 @@ func (s *serving) run() {
 	defer s.end()
 	r := s.request
 	s.request = nil
-	s.err = s.handler.serve(r.Context(), s.conn, r)
+	err := s.handler.serve(r.Context(), s.conn, r)
 	s.over = true
+	s.close(err)
 }
 
 func (s *serving) end() {
 	defer s.handler.options.Group.done()
 	if s.over {
-		s.close(s.err)
 		return
 	}
 	switch v := recover(); v {
