@@ -32,7 +32,8 @@ type settings struct {
 	variants    bool           // those too that are another one in another way
 	rounds      int
 	slice       time.Duration
-	connections int // where many of them wait
+	limit       time.Duration // of a scenario, for beginning rounds
+	connections int           // where many of them wait
 	json        string
 	md          string
 	svg         string
@@ -94,8 +95,10 @@ func parse(args []string) (*settings, error) {
 // fill fills the defaults in.
 func (s *settings) fill() {
 	rounds, slice, connections := 15, 100*time.Millisecond, 10_000
+	s.limit = 3 * time.Minute
 	if s.quick {
 		rounds, slice, connections = 5, 20*time.Millisecond, 1000
+		s.limit = 2500 * time.Millisecond // about what it takes on a quiet machine
 	}
 	if s.rounds <= 0 {
 		s.rounds = rounds

@@ -19,9 +19,6 @@ import (
 	"github.com/tidewire/websocket/bench/ws/worker"
 )
 
-// scenarioLimit bounds a scenario: when it is over, there are no more rounds.
-const scenarioLimit = 3 * time.Minute
-
 // A Report is all that a run finds.
 type Report struct {
 	Machine   report.Machine
@@ -91,6 +88,7 @@ func (sc *scenario) measure(ctx context.Context, s *settings, progress *progress
 	if sc.alone {
 		return o, sc.oneByOne(ctx, s, progress, o)
 	}
+	end := time.Now().Add(s.limit)
 	var pairs []*pair
 	defer func() {
 		for _, p := range pairs {
@@ -112,7 +110,7 @@ func (sc *scenario) measure(ctx context.Context, s *settings, progress *progress
 		}
 	})
 	defer stop()
-	err := sc.rounds(ctx, s, progress, o, pairs)
+	err := sc.rounds(ctx, s, end, progress, o, pairs)
 	o.conclude()
 	return o, err
 }
@@ -126,12 +124,12 @@ func (o *Outcome) add(p *pair, err error) {
 	o.Results = append(o.Results, r)
 }
 
-// rounds measures in turns, so that whatever else the machine does falls on all.
-func (sc *scenario) rounds(ctx context.Context, s *settings, progress *progress, o *Outcome, pairs []*pair) error {
+// rounds measures in turns, so that whatever else the machine does falls on all. At the
+// end of its time it begins no further round.
+func (sc *scenario) rounds(ctx context.Context, s *settings, end time.Time, progress *progress, o *Outcome, pairs []*pair) error {
 	if s.pprof != "" {
 		profileAll(o, pairs, s.pprof)
 	}
-	end := time.Now().Add(scenarioLimit)
 	for round := range s.rounds {
 		if round > 0 && time.Now().After(end) {
 			break

@@ -29,7 +29,7 @@ var everything = regexp.MustCompile("")
 
 // tiny has few connections and short slices.
 func tiny() *settings {
-	return &settings{quick: true, rounds: 1, slice: time.Millisecond, connections: 20, run: everything, of: everything, variants: true, noCalls: true, out: io.Discard}
+	return &settings{quick: true, rounds: 1, slice: time.Millisecond, limit: time.Minute, connections: 20, run: everything, of: everything, variants: true, noCalls: true, out: io.Discard}
 }
 
 // wantFigures wants what every scenario has, and nothing that cannot be.
@@ -112,6 +112,22 @@ func TestInterruptEndsTheRun(t *testing.T) {
 	}
 	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("it took %v to stop", took)
+	}
+}
+
+// When the time of a scenario is over, the round that runs is the last.
+func TestScenarioEndsInTime(t *testing.T) {
+	s := tiny()
+	s.rounds, s.limit, s.of = 1000, 0, regexp.MustCompile("^(gws|gobwas)$")
+	sc := echo("echo", 1, 1, 16)
+	o, err := sc.measure(context.Background(), s, &progress{w: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range o.Results {
+		if r.Rounds != 1 || r.Error != "" {
+			t.Errorf("%s: got %d rounds, %q, want 1", r.Contestant, r.Rounds, r.Error)
+		}
 	}
 }
 
