@@ -39,9 +39,6 @@ type Setup struct {
 	Wheel *Wheel
 }
 
-// agreement is what both sides chose in the handshake.
-type agreement struct{ subprotocol, extensions string }
-
 // Conn is one WebSocket connection. Every method may be called by any goroutine
 // at any time; what each waits for is said beside it.
 //
@@ -51,8 +48,7 @@ type agreement struct{ subprotocol, extensions string }
 type Conn struct {
 	// Set by New and never changed.
 	wire   wire
-	opt    *Options   // not nil
-	agreed *agreement // nil: on nothing
+	opt    *Options // not nil
 	ownEnd func(c *Conn, err error)
 	role   Role
 	timed  bool // the wire has deadlines: whoever waits can be interrupted
@@ -94,8 +90,8 @@ func New(nc net.Conn, s Setup, o *Options) *Conn {
 	c.timed = nc.SetDeadline(time.Time{}) == nil
 	c.wire = newWire(nc, c.opt.KeepNetConn)
 
-	if s.Subprotocol != "" || s.Deflate != nil {
-		c.agreed = &agreement{subprotocol: s.Subprotocol}
+	if s.Role == Client || s.Subprotocol != "" || s.Deflate != nil {
+		c.wr.terms = &terms{subprotocol: s.Subprotocol}
 	}
 	if s.Deflate != nil {
 		c.agree(*s.Deflate)
@@ -147,20 +143,20 @@ func (c *Conn) err() error {
 // Subprotocol is the one that both sides agreed on, or empty
 // (RFC 6455, section 1.9).
 func (c *Conn) Subprotocol() string {
-	if c.agreed == nil {
+	if c.wr.terms == nil {
 		return ""
 	}
-	return c.agreed.subprotocol
+	return c.wr.terms.subprotocol
 }
 
 // Extensions names the extension that both sides agreed on with its parameters, as
 // "permessage-deflate; server_no_context_takeover", or is empty (RFC 6455, section
 // 9.1). Windows of 15 bits, which are the rule, are left out.
 func (c *Conn) Extensions() string {
-	if c.agreed == nil {
+	if c.wr.terms == nil {
 		return ""
 	}
-	return c.agreed.extensions
+	return c.wr.terms.extensions
 }
 
 // RemoteAddr is the peer's address.

@@ -150,13 +150,13 @@ func (c *Conn) forgetPing(number uint32) {
 // awaitPong waits for the Pong that rtt delivers: in line for the read turn, then
 // reading, then behind data.
 func (c *Conn) awaitPong(ctx context.Context, rtt chan time.Duration) (time.Duration, error) {
-	if inLine := c.readTurn.enqueue(); inLine != nil {
+	if inLine := c.readTurn.enqueue(&c.mu); inLine != nil {
 		select {
 		case d := <-rtt:
-			c.readTurn.dequeue(inLine)
+			c.readTurn.dequeue(&c.mu, inLine)
 			return d, nil
 		case <-ctx.Done():
-			c.readTurn.dequeue(inLine)
+			c.readTurn.dequeue(&c.mu, inLine)
 			return 0, canceled("ping", ctx.Err())
 		case <-inLine:
 		}

@@ -41,8 +41,8 @@ func (c *Conn) agree(p deflate.Params) {
 	}
 	ours.WindowBits = min(ours.WindowBits, want.WindowBits)
 	ours.Takeover = ours.Takeover && want.Takeover
-	c.agreed.extensions = p.String()
-	c.wr.deflate = &deflater{
+	c.wr.terms.extensions = p.String()
+	c.wr.terms.deflate = &deflater{
 		z:         deflate.NewCompressor(ours.WindowBits, ours.Takeover, k.Level),
 		level:     k.Level,
 		bits:      ours.WindowBits,
@@ -130,7 +130,7 @@ func (d *deflater) compose(m outgoing) (body, *buffer) {
 // compose gives mu back while a message is compressed, so that afterwards writing
 // may have ended.
 func (c *Conn) compose(m outgoing) (body, *buffer) {
-	d := c.wr.deflate
+	d := c.wr.deflater()
 	if !d.wants(m.plain, len(m.p)) {
 		return d.compose(m)
 	}
@@ -143,7 +143,7 @@ func (c *Conn) compose(m outgoing) (body, *buffer) {
 // that the next one does not refer to it. The message turn is held.
 func (c *Conn) unsend(b *body) {
 	if b.packed && b.frame == nil {
-		c.wr.deflate.z.Undo()
+		c.wr.terms.deflate.z.Undo()
 	}
 }
 
@@ -151,14 +151,14 @@ func (c *Conn) unsend(b *body) {
 // message turn is held.
 func (c *Conn) learn(b *body) {
 	if b.learn != nil {
-		c.wr.deflate.z.Learn(b.learn)
+		c.wr.terms.deflate.z.Learn(b.learn)
 	}
 }
 
 // restCompressor drops the tables of a compressor that has had nothing to do since
 // the last tick.
 func (c *Conn) restCompressor() {
-	d := c.wr.deflate
+	d := c.wr.deflater()
 	if d == nil || !d.takeover {
 		return
 	}

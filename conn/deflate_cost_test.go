@@ -74,7 +74,7 @@ func TestIdleCompressorDropsItsTables(t *testing.T) {
 					time.Sleep(test.every - 1)
 					synctest.Wait()
 					c.mu.Lock()
-					c.wr.deflate.used = true // as a message would, and without changing the window
+					c.wr.terms.deflate.used = true // as a message would, and without changing the window
 					c.mu.Unlock()
 					time.Sleep(1 * time.Nanosecond)
 				}
@@ -106,7 +106,7 @@ func idles(t *testing.T, role Role, level CompressionLevel, onWheel bool) {
 	for range 3 {
 		time.Sleep(2 * compressorRest) // fake time
 		synctest.Wait()
-		if c.wr.deflate.used {
+		if c.wr.terms.deflate.used {
 			t.Fatal("no tick has asked whether the compressor was used")
 		}
 		if err := write.do(Text, msg); err != nil {

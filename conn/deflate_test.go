@@ -262,7 +262,7 @@ func TestUncompressedIsInNoWindow(t *testing.T) {
 		secret := hexOf(newRand(4), 2000)
 		lengths := map[int]string{}
 		for _, send := range waysToSend(t, c) {
-			c.wr.deflate.z.Reset()
+			c.wr.terms.deflate.z.Reset()
 			if err := send.do(Text.Uncompressed(), secret); err != nil {
 				t.Fatal(err)
 			}
@@ -324,7 +324,7 @@ func TestMessageThatDoesNotShrinkIsPlain(t *testing.T) {
 							noise[i] = byte(r.Uint32())
 						}
 						in.wantsSent(t, out, send, true, records(6, 700))
-						c.wr.deflate.misses = firstSeeds // it is none of the seeds
+						c.wr.terms.deflate.misses = firstSeeds // it is none of the seeds
 						in.wantsSent(t, out, send, false, noise)
 						// Half of it is what was not sent compressed.
 						in.wantsSent(t, out, send, true, append(records(6, 700), noise[:min(size, 200)]...))

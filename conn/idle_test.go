@@ -19,7 +19,7 @@ func TestIdleConnectionIsSmall(t *testing.T) {
 		name      string
 		got, most uintptr
 	}{
-		{"Conn", unsafe.Sizeof(Conn{}), 288},
+		{"Conn", unsafe.Sizeof(Conn{}), 256},
 		{"reader", unsafe.Sizeof(reader{}), 128},
 		{"rare", unsafe.Sizeof(rare{}), 112},
 		{"watches", unsafe.Sizeof(watches{}), 144},

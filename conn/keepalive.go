@@ -17,13 +17,17 @@ type keepalive struct {
 	slot       uint8
 
 	// The tick's.
-	gaveUp   bool   // the connection is cut
-	inside   bool   // at the last tick a read waited inside the message that is open now
-	silent   uint32 // ticks without a byte while somebody reads
-	slow     uint32 // ticks since mark
-	bytes    uint32 // that had come at the last tick, modulo 2^32
-	messages uint32 // that had ended at the last tick, modulo 2^32
-	mark     int64  // bytes when the open message had last gained enough
+	gaveUp bool      // the connection is cut
+	silent uint32    // ticks without a byte while somebody reads
+	bytes  uint32    // that had come at the last tick, modulo 2^32
+	open   *progress // nil: at the last tick no read waited inside a message
+}
+
+// progress is that of a message inside which a read waits.
+type progress struct {
+	before uint32 // messages that had ended before it, modulo 2^32
+	slow   uint32 // ticks since mark
+	mark   int64  // bytes when it had last gained enough
 }
 
 // tickedBy is who calls the ticks of a connection. Those who wait in a wheel share one.
@@ -185,18 +189,18 @@ func (c *Conn) judgeProgress(bytes int64, waiting uint32) error {
 	if c.opt.minProgress() == 0 {
 		return nil
 	}
-	if n := c.stats.messagesIn.Load(); waiting == betweenMessages || n != k.messages {
-		k.inside, k.messages = false, n
+	n, open := c.stats.messagesIn.Load(), k.open
+	switch {
+	case waiting == betweenMessages || open != nil && open.before != n:
+		k.open = nil
 		return nil
-	}
-	if waiting == notWaiting {
+	case waiting == notWaiting:
 		return nil // which is our time, also if only for this moment
-	}
-	if !k.inside || bytes-k.mark >= c.opt.minProgress() {
-		k.inside, k.mark, k.slow = true, bytes, 0
+	case open == nil || bytes-open.mark >= c.opt.minProgress():
+		k.open = &progress{before: n, mark: bytes}
 		return nil
 	}
-	if k.slow++; time.Duration(k.slow)*c.tickPeriod() >= progressWindow {
+	if open.slow++; time.Duration(open.slow)*c.tickPeriod() >= progressWindow {
 		return errNoProgress
 	}
 	return nil

@@ -34,7 +34,7 @@ func (c *Conn) Post(t MessageType, p []byte) error {
 // released while the message is compressed; then writing may end.
 func (c *Conn) postNow(m outgoing) error {
 	c.wr.message.take()
-	d := c.wr.deflate
+	d := c.wr.deflater()
 	if d != nil {
 		d.packing = len(m.p) + frame.MaxHeaderLen
 	}
@@ -56,7 +56,7 @@ func (c *Conn) postNow(m outgoing) error {
 func (c *Conn) PostPrepared(ms ...*Prepared) error {
 	n := 0
 	for _, m := range ms {
-		b := m.body(c.wr.deflate) // compressed now, if nobody did it before, and not under mu
+		b := m.body(c.wr.deflater()) // compressed now, if nobody did it before, and not under mu
 		n += len(b.p) + frame.MaxHeaderLen
 	}
 	c.mu.Lock()
@@ -66,7 +66,7 @@ func (c *Conn) PostPrepared(ms ...*Prepared) error {
 	}
 	const final = true
 	for _, m := range ms {
-		b := m.body(c.wr.deflate)
+		b := m.body(c.wr.deflater())
 		if c.wr.message.held() {
 			c.postLater(outgoing{prepared: m}, len(b.p))
 		} else {

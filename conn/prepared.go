@@ -85,7 +85,7 @@ func payloadOf(b []byte) []byte { return b[frame.HeaderLen(b[1]):] }
 // first few of the messages may have been sent.
 func (c *Conn) WritePrepared(ctx context.Context, ms ...*Prepared) error {
 	for _, m := range ms {
-		m.body(c.wr.deflate) // compressed now, if nobody did it before, and not under mu
+		m.body(c.wr.deflater()) // compressed now, if nobody did it before, and not under mu
 	}
 	c.mu.Lock()
 	if err := c.writeErr(); err != nil {
@@ -93,7 +93,7 @@ func (c *Conn) WritePrepared(ctx context.Context, ms ...*Prepared) error {
 		return err
 	}
 	for _, m := range ms {
-		b := m.body(c.wr.deflate)
+		b := m.body(c.wr.deflater())
 		if err := c.flushBeforeWait(ctx); err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ func TestPreparedIsCompressedOncePerWindow(t *testing.T) {
 			t.Fatal(err)
 		}
 		judgedBy(role, p).wants(t, out.message(), true, msg)
-		b := m.body(c.wr.deflate)
+		b := m.body(c.wr.deflater())
 		if forms[bits] == nil {
 			forms[bits] = &b.frame[0]
 		}
@@ -117,7 +117,7 @@ func TestPreparedIsInTheWindow(t *testing.T) {
 					for _, send := range waysToSend(t, c)[4:] { // the two for prepared messages
 						in.wantsSent(t, out, send, true, msg)
 					}
-					alone := len(payloadOf(m.body(c.wr.deflate).frame))
+					alone := len(payloadOf(m.body(c.wr.deflater()).frame))
 					if err := c.WritePrepared(t.Context(), m); err != nil {
 						t.Fatal(err)
 					}
@@ -127,7 +127,7 @@ func TestPreparedIsInTheWindow(t *testing.T) {
 						t.Errorf("a prepared message is %d bytes, and %d by itself", len(sent.p), alone)
 					}
 					// It is the only thing in the window that the next one is like.
-					c.wr.deflate.z.Reset()
+					c.wr.terms.deflate.z.Reset()
 					if err := c.WritePrepared(t.Context(), m); err != nil {
 						t.Fatal(err)
 					}
@@ -235,7 +235,7 @@ func TestPreparedIsShared(t *testing.T) {
 				}
 			}
 			for _, m := range ms {
-				frames <- m.body(c.wr.deflate).frame
+				frames <- m.body(c.wr.deflater()).frame
 			}
 		})
 	}

@@ -380,7 +380,7 @@ func (c *Conn) releaseRead() {
 	if c.frugal {
 		c.leaveReader()
 	}
-	c.readTurn.release()
+	c.readTurn.release(&c.mu)
 }
 
 // outcome waits, within ctx, for what Close makes of the connection: a read that

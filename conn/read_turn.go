@@ -7,9 +7,9 @@ import (
 
 // readTurn is the turn to read. A program that reads in a loop takes it and gives it
 // back for every message, and is nearly always alone with it: then that costs one
-// atomic step each. As soon as somebody has to wait, a line says who has it.
+// atomic step each. As soon as somebody has to wait, a line says who has it. The line is
+// guarded by Conn.mu, which those bring who may need it.
 type readTurn struct {
-	mu    sync.Mutex    // guards line
 	line  turn          // held while state is turnLined
 	state atomic.Uint32 // turnFree, turnHeld, turnLined
 
@@ -35,26 +35,26 @@ func (t *readTurn) take() bool { return t.state.CompareAndSwap(turnFree, turnHel
 
 // acquire takes the turn, waiting until done is closed. It reports false if done
 // ended the wait.
-func (t *readTurn) acquire(done <-chan struct{}) bool {
-	return t.take() || t.await(done)
+func (t *readTurn) acquire(mu *sync.Mutex, done <-chan struct{}) bool {
+	return t.take() || t.await(mu, done)
 }
 
-func (t *readTurn) await(done <-chan struct{}) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (t *readTurn) await(mu *sync.Mutex, done <-chan struct{}) bool {
+	mu.Lock()
+	defer mu.Unlock()
 	if t.takeOrLine() {
 		return true
 	}
-	got := t.line.acquire(&t.mu, done)
+	got := t.line.acquire(mu, done)
 	t.settle()
 	return got
 }
 
 // enqueue stands in line for the turn, which is ours when the channel is closed. It
 // returns nil if the turn was free: then it is ours at once.
-func (t *readTurn) enqueue() chan struct{} {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (t *readTurn) enqueue(mu *sync.Mutex) chan struct{} {
+	mu.Lock()
+	defer mu.Unlock()
 	if t.takeOrLine() {
 		return nil
 	}
@@ -62,9 +62,9 @@ func (t *readTurn) enqueue() chan struct{} {
 }
 
 // dequeue leaves the line, and passes the turn on if it came meanwhile.
-func (t *readTurn) dequeue(ch chan struct{}) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (t *readTurn) dequeue(mu *sync.Mutex, ch chan struct{}) {
+	mu.Lock()
+	defer mu.Unlock()
 	t.line.dequeue(ch)
 	t.settle()
 }
@@ -84,15 +84,15 @@ func (t *readTurn) takeOrLine() bool {
 }
 
 // release gives the turn to the first in line.
-func (t *readTurn) release() {
+func (t *readTurn) release(mu *sync.Mutex) {
 	if !t.state.CompareAndSwap(turnHeld, turnFree) {
-		t.releaseLine()
+		t.releaseLine(mu)
 	}
 }
 
-func (t *readTurn) releaseLine() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (t *readTurn) releaseLine(mu *sync.Mutex) {
+	mu.Lock()
+	defer mu.Unlock()
 	t.line.release()
 	t.settle()
 }

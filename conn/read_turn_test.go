@@ -10,6 +10,7 @@ import (
 // waited for is free again in the end.
 func TestReadTurnIsOnesAlone(t *testing.T) {
 	var turn readTurn
+	var mu sync.Mutex
 	var all sync.WaitGroup
 	inside, taken := 0, 0 // the race detector watches over them
 	for i := range 8 {
@@ -21,7 +22,7 @@ func TestReadTurnIsOnesAlone(t *testing.T) {
 				if (n+i)%5 == 0 {
 					done = over // who stands in line leaves it at once
 				}
-				if !turn.acquire(done) {
+				if !turn.acquire(&mu, done) {
 					continue
 				}
 				if inside++; inside != 1 {
@@ -29,7 +30,7 @@ func TestReadTurnIsOnesAlone(t *testing.T) {
 				}
 				inside--
 				taken++
-				turn.release()
+				turn.release(&mu)
 			}
 		})
 	}
@@ -47,21 +48,22 @@ func TestReadTurnIsOnesAlone(t *testing.T) {
 func TestReadTurnGoesByTheLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var turn readTurn
+		var mu sync.Mutex
 		turn.take()
 		order := make(chan int, 3)
 		for i := range 3 {
 			go func() {
-				turn.acquire(nil)
+				turn.acquire(&mu, nil)
 				order <- i
-				turn.release()
+				turn.release(&mu)
 			}()
 			synctest.Wait()
 		}
-		late := turn.enqueue()
+		late := turn.enqueue(&mu)
 		if turn.take() {
 			t.Error("a turn that is held was taken")
 		}
-		turn.release()
+		turn.release(&mu)
 		synctest.Wait()
 		for want := range 3 {
 			if got := <-order; got != want {
@@ -73,11 +75,11 @@ func TestReadTurnGoesByTheLine(t *testing.T) {
 		default:
 			t.Fatal("the last in line has not got the turn")
 		}
-		turn.dequeue(late)
+		turn.dequeue(&mu, late)
 		if !turn.take() {
 			t.Error("the turn is not free")
 		}
-		if turn.release(); turn.enqueue() != nil {
+		if turn.release(&mu); turn.enqueue(&mu) != nil {
 			t.Error("a free turn was not taken at once")
 		}
 	})

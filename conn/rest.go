@@ -18,7 +18,7 @@ var readers sync.Pool
 // acquireRead takes the read turn, waiting until done is closed, and makes sure that
 // there is a reader. It reports false if done ended the wait.
 func (c *Conn) acquireRead(done <-chan struct{}) bool {
-	if !c.readTurn.acquire(done) {
+	if !c.readTurn.acquire(&c.mu, done) {
 		return false
 	}
 	if c.rd == nil {
@@ -37,7 +37,7 @@ func (c *Conn) needReader() {
 	if rd == nil {
 		rd = new(reader)
 	}
-	rd.in = protocol.NewInbound(c.role, c.wr.deflate != nil, c.opt.maxFragments())
+	rd.in = protocol.NewInbound(c.role, c.wr.deflater() != nil, c.opt.maxFragments())
 	rd.setHabit(c.habit)
 	c.rd = rd
 }

@@ -54,9 +54,9 @@ func (c *Conn) Serve(r Receiver) error {
 
 // beginServing hands out what has come already.
 func (c *Conn) beginServing(polled bool) {
-	c.readTurn.acquire(nil)
+	c.readTurn.acquire(&c.mu, nil)
 	c.frugal = polled
-	c.readTurn.release()
+	c.readTurn.release(&c.mu)
 	c.serveOn(true)
 }
 
@@ -154,7 +154,7 @@ func (c *Conn) serveNext(m *message, mayWait bool) (MessageType, error) {
 		if !mayWait {
 			return 0, errTurnTaken
 		}
-		c.readTurn.acquire(nil)
+		c.readTurn.acquire(&c.mu, nil)
 	}
 	c.needReader()
 	defer c.releaseRead()

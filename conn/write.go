@@ -29,14 +29,30 @@ type writer struct {
 	pongs   uint8   // in out
 	batch   uint8   // what went out together last, in units of smallBuffer
 
-	keys    *keys     // a client's, made with its first frame
-	deflate *deflater // nil: no compression was agreed on
-	message turn      // guarded by Conn.mu
+	terms   *terms // nil: those of a server that has agreed on nothing
+	message turn   // guarded by Conn.mu
 
 	out      *buffer // nil if empty
 	flight   uint32  // bytes that the holder of the write turn has not sent yet, at most; the highest value stands for more
 	lastPing uint32  // number of the last Ping of ours
 	rare     *rare   // nil if there is nothing in it
+}
+
+// terms are what a connection has that a server's without subprotocol and extension has
+// not. They are made by New.
+type terms struct {
+	subprotocol, extensions string // which both sides agreed on
+
+	keys    *keys     // a client's, made with its first frame
+	deflate *deflater // nil: no compression was agreed on
+}
+
+// deflater is nil if no compression was agreed on.
+func (w *writer) deflater() *deflater {
+	if w.terms == nil {
+		return nil
+	}
+	return w.terms.deflate
 }
 
 // outgoing is a message of a caller's, judged.
@@ -131,7 +147,7 @@ func (c *Conn) sendByTurn(ctx context.Context, m *outgoing) (committed bool, err
 // room, no mask and no compression. mu is held.
 func (c *Conn) commitsNow(ctx context.Context, m *outgoing) bool {
 	w := &c.wr
-	return !w.message.held() && w.deflate == nil && m.prepared == nil && len(m.p) <= copyMax &&
+	return !w.message.held() && w.deflater() == nil && m.prepared == nil && len(m.p) <= copyMax &&
 		w.committed() < highWater && c.writeErr() == nil && ctx.Err() == nil && w.send.Whole(m.op)
 }
 
@@ -160,7 +176,7 @@ func (c *Conn) beginMessage(ctx context.Context) error {
 	}
 	if !c.wr.message.acquire(&c.mu, ctx.Done()) {
 		if !c.wr.message.held() {
-			c.commitLater(c.wr.deflate) // the turn came too late, and nobody takes it on
+			c.commitLater(c.wr.deflater()) // the turn came too late, and nobody takes it on
 		}
 		return c.unwritten(ctx)
 	}
@@ -182,7 +198,7 @@ func (c *Conn) unwritten(ctx context.Context) error {
 // endMessage frames what was posted meanwhile and gives the message turn back.
 // mu is held; the caller flushes or offers.
 func (c *Conn) endMessage() {
-	c.commitLater(c.wr.deflate)
+	c.commitLater(c.wr.deflater())
 	c.wr.message.release()
 }
 
@@ -252,8 +268,8 @@ func (w *writer) queued() int {
 	if w.rare != nil {
 		n += w.rare.laterN
 	}
-	if w.deflate != nil {
-		n += w.deflate.packing
+	if d := w.deflater(); d != nil {
+		n += d.packing
 	}
 	return n
 }
@@ -277,7 +293,7 @@ func (c *Conn) dataHeader(b *body, final bool) frame.Header {
 	ask := c.wr.send.Data
 	if b.packed {
 		ask = c.wr.send.Packed
-		c.wr.deflate.used = true
+		c.wr.terms.deflate.used = true
 	}
 	h, err := ask(b.op, final, len(b.p))
 	if err != nil {
@@ -311,10 +327,10 @@ func (c *Conn) outRoom(n int) *buffer {
 func (c *Conn) put(h *frame.Header, p []byte) {
 	// Every frame of a client has a new key (RFC 6455, section 5.3).
 	if h.Masked {
-		if c.wr.keys == nil {
-			c.wr.keys = new(keys)
+		if c.wr.terms.keys == nil {
+			c.wr.terms.keys = new(keys)
 		}
-		h.Key = c.wr.keys.next()
+		h.Key = c.wr.terms.keys.next()
 	}
 	out := c.outRoom(frame.MaxHeaderLen + len(p))
 	out.b = h.Append(out.b)

@@ -39,7 +39,7 @@ func (c *Conn) Writer(ctx context.Context, t MessageType) (io.WriteCloser, error
 	c.mu.Unlock()
 	w := &messageWriter{c: c, ctx: ctx, op: op, checked: op == frame.Text && !c.opt.TrustText}
 	if !t.isPlain() {
-		w.deflate = c.wr.deflate
+		w.deflate = c.wr.deflater()
 	}
 	return w, nil
 }
