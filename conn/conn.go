@@ -32,7 +32,8 @@ type Setup struct {
 	Buffered []byte
 
 	// OnEnd is the owner's hook: it runs once when the socket is closed, before
-	// Options.OnEnd, with what Err returns.
+	// Options.OnEnd, with what Err returns. It runs on the goroutine that ends the
+	// connection, which may be that of a CloseNow, and must not wait.
 	OnEnd func(c *Conn, err error)
 
 	// Wheel is the owner's timer wheel; nil gives the connection a timer of its own.
@@ -94,8 +95,9 @@ func New(nc net.Conn, s Setup, o *Options) *Conn {
 		opt:    o.notNil(),
 		ownEnd: s.OnEnd,
 	}
-	c.timed = nc.SetDeadline(time.Time{}) == nil
 	c.wire = newWire(nc, c.opt.KeepNetConn)
+	// The deadlines of a net.Conn whose socket is taken over are nobody's.
+	c.timed = c.wire.netConn() == nil || nc.SetDeadline(time.Time{}) == nil
 
 	if s.Subprotocol != "" || s.Deflate != nil {
 		c.agreed = &agreement{subprotocol: s.Subprotocol}
@@ -127,6 +129,20 @@ func (c *Conn) madeDone() chan struct{} {
 	s.done.CompareAndSwap(nil, &done)
 	return *s.done.Load()
 }
+
+// closeDone closes done. If nobody has asked for it, it is one that all have.
+func (c *Conn) closeDone() {
+	if s := c.needSeldom(); !s.done.CompareAndSwap(nil, &doneAlready) {
+		close(*s.done.Load())
+	}
+}
+
+// doneAlready is closed, so nobody ever waits for it.
+var doneAlready = func() chan struct{} {
+	done := make(chan struct{})
+	close(done)
+	return done
+}()
 
 // Err is nil while the connection goes on. Then it is the Close received if one
 // came, else the first failure of either direction, a *[CloseError].

@@ -49,15 +49,13 @@ func (s *HeadScanner) Request(b []byte) (*Request, error) {
 		return nil, ErrShort
 	}
 	line, fields, _ := strings.Cut(string(b[:s.end-len("\r\n")]), "\r\n")
-	r := &Request{Header: parseFields(fields, s.lines)}
+	r := new(Request)
 	r.Method, r.Target, r.Proto, _ = cutRequestLine(line) // Scan has judged it
-	// One Host line, no more and no less (RFC 9112, section 3.2). As in net/http it leaves the other fields.
-	hosts := r.Header["Host"]
-	if len(hosts) != 1 {
-		return nil, refusef(400, "RFC 9112, section 3.2", "request has %d Host headers, want 1", len(hosts))
+	// One Host line, no more and no less (RFC 9112, section 3.2). As in net/http it is none of the other fields.
+	var hosts int
+	if r.Header, r.Host, hosts = parseFields(fields, s.lines, true); hosts != 1 {
+		return nil, refusef(400, "RFC 9112, section 3.2", "request has %d Host headers, want 1", hosts)
 	}
-	r.Host = hosts[0]
-	delete(r.Header, "Host")
 	return r, nil
 }
 

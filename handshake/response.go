@@ -28,7 +28,7 @@ func ParseResponse(b []byte) (r *Response, n int, err error) {
 	line, fields, _ := strings.Cut(string(b[:n-2]), "\r\n")
 	first, _ := parseStatusLine(line) // the scanner has judged it
 	r = &first
-	r.Header = parseFields(fields, s.lines)
+	r.Header, _, _ = parseFields(fields, s.lines, false)
 	return r, n, nil
 }
 

@@ -45,7 +45,7 @@ func UpgradeConn(nc net.Conn, o *Options) (*conn.Conn, *handshake.Request, error
 	if err := p.decide(); err != nil {
 		return nil, nil, err
 	}
-	p.bind(p.options.timeout())
+	p.bindAgain(p.options.timeout())
 	c, err := p.open(p.in[p.end:], nil)
 	if err != nil {
 		return nil, nil, err
@@ -85,9 +85,21 @@ func (p *opening) decide() error {
 // bind gives what follows d of time; 0 is no limit. What was there is lifted by the next bind or by the connection.
 func (p *opening) bind(d time.Duration) {
 	p.unbind()
-	if d > 0 && p.nc.SetDeadline(time.Now().Add(d)) != nil {
+	if d == 0 {
+		return
+	}
+	p.due = time.Now().Add(d)
+	if p.nc.SetDeadline(p.due) != nil {
 		nc := p.nc // p is somebody else's when the timer is late
 		p.timer = time.AfterFunc(d, func() { nc.Close() })
+	}
+}
+
+// bindAgain is bind for the second time: if most of the first one's time is left, that is enough. Moving a deadline
+// costs as much as reading the head.
+func (p *opening) bindAgain(d time.Duration) {
+	if d > 0 && (p.timer != nil || time.Until(p.due) < d-d/8) {
+		p.bind(d)
 	}
 }
 
