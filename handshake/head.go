@@ -230,6 +230,9 @@ func (s *HeadScanner) fault(status int, place, format string, args ...any) error
 
 // version reads "HTTP/1.1" (RFC 9112, section 2.3): the name is case-sensitive, each number is one digit.
 func version(proto string) (major, minor int, ok bool) {
+	if proto == "HTTP/1.1" {
+		return 1, 1, true
+	}
 	n, ok := strings.CutPrefix(proto, "HTTP/")
 	if !ok || len(n) != 3 || n[1] != '.' || !digits(n[:1]) || !digits(n[2:]) {
 		return 0, 0, false

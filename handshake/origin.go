@@ -27,12 +27,19 @@ func CheckOrigin(origin []string, scheme string, host string, patterns []string)
 	if s == "null" && slices.Contains(patterns, s) {
 		return nil
 	}
-	from, ok := parseOrigin(s)
-	if !ok {
-		return refusef(403, "RFC 6455, section 10.2", "origin %q is not allowed", cut(s))
-	}
 	secure := equalFold(scheme, "https") || equalFold(scheme, "wss")
 	here, ok := parseHost(host)
+	own := "http://"
+	if secure {
+		own = "https://"
+	}
+	if ok && strings.HasPrefix(s, own) && s[len(own):] == host {
+		return nil // as most of them are: both are written alike
+	}
+	from, sound := parseOrigin(s)
+	if !sound {
+		return refusef(403, "RFC 6455, section 10.2", "origin %q is not allowed", cut(s))
+	}
 	if ok && from.scheme == httpScheme(secure) && here.sameName(from.host) && here.portOr(secure) == from.port {
 		return nil
 	}

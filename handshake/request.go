@@ -48,7 +48,7 @@ func (s *HeadScanner) Request(b []byte) (*Request, error) {
 	if s.end == 0 {
 		return nil, ErrShort
 	}
-	line, fields, _ := strings.Cut(string(b[:s.end-len("\r\n")]), "\r\n")
+	line, fields := cutLine(string(b[:s.end-len("\r\n")]))
 	r := new(Request)
 	r.Method, r.Target, r.Proto, _ = cutRequestLine(line) // Scan has judged it
 	// One Host line, no more and no less (RFC 9112, section 3.2). As in net/http it is none of the other fields.
@@ -57,6 +57,12 @@ func (s *HeadScanner) Request(b []byte) (*Request, error) {
 		return nil, refusef(400, "RFC 9112, section 3.2", "request has %d Host headers, want 1", hosts)
 	}
 	return r, nil
+}
+
+// cutLine cuts off the first line of a head that a HeadScanner let through.
+func cutLine(head string) (line, fields string) {
+	end := strings.IndexByte(head, '\r') // only an LF may follow
+	return head[:end], head[end+len("\r\n"):]
 }
 
 // cutRequestLine cuts method SP request-target SP HTTP-version (RFC 9112, section 3).
@@ -86,11 +92,14 @@ func checkRequestLine(line string) error {
 // splitTarget cuts a request-target into authority, empty in origin-form, and origin-form (RFC 9112, section 3.2).
 // asterisk-form and authority-form ask for something else than a resource and are refused.
 func splitTarget(target string) (authority, origin string, err error) {
+	if isOrigin(target) {
+		return "", target, nil
+	}
 	if strings.IndexByte(target, '#') >= 0 {
 		return "", "", refusef(400, "RFC 6455, section 3", "fragment in the request-target %q", cut(target))
 	}
-	origin = target
-	if scheme, rest, ok := strings.Cut(target, "://"); ok && (equalFold(scheme, "http") || equalFold(scheme, "https")) {
+	scheme, rest, ok := strings.Cut(target, "://")
+	if ok && (equalFold(scheme, "http") || equalFold(scheme, "https")) {
 		end := strings.IndexAny(rest, "/?")
 		if end < 0 {
 			end = len(rest)
@@ -103,15 +112,23 @@ func splitTarget(target string) (authority, origin string, err error) {
 			origin = "/" + origin
 		}
 	}
-	if origin == "" || origin[0] != '/' || !every(origin, classTarget) || !escapesOK(origin) {
+	if !isOrigin(origin) {
 		return "", "", refusef(400, "RFC 9112, section 3.2", "malformed request-target %q", cut(target))
 	}
 	return authority, origin, nil
 }
 
+// isOrigin reports whether target is an origin-form.
+func isOrigin(target string) bool {
+	return target != "" && target[0] == '/' && every(target, classTarget) && escapesOK(target)
+}
+
 // escapesOK reports whether each "%" in the path begins two hex digits (RFC 3986, section 2.1). In the query browsers
 // leave a lone "%" as it is, and so do we.
 func escapesOK(target string) bool {
+	if strings.IndexByte(target, '%') < 0 {
+		return true
+	}
 	path, _, _ := strings.Cut(target, "?")
 	for {
 		var ok bool

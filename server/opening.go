@@ -24,7 +24,6 @@ type opening struct {
 
 	// Under UpgradeConn.
 	nc      net.Conn
-	due     time.Time   // when the time is over
 	timer   *time.Timer // closes nc in time if nc has no deadlines; else nil
 	scanner handshake.HeadScanner
 	in      []byte // in[:end]  the request's head | in[end:]  what came behind it

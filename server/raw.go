@@ -45,7 +45,6 @@ func UpgradeConn(nc net.Conn, o *Options) (*conn.Conn, *handshake.Request, error
 	if err := p.decide(); err != nil {
 		return nil, nil, err
 	}
-	p.bindAgain(p.options.timeout())
 	c, err := p.open(p.in[p.end:], nil)
 	if err != nil {
 		return nil, nil, err
@@ -56,11 +55,18 @@ func UpgradeConn(nc net.Conn, o *Options) (*conn.Conn, *handshake.Request, error
 
 // receive makes the TLS handshake and reads the request.
 func (p *opening) receive() error {
-	p.bind(p.options.timeout())
-	if err := p.handshakeTLS(); err != nil {
-		return err
+	if cap(p.in) == 0 {
+		p.in = make([]byte, 0, firstRead)
 	}
-	err := p.read()
+	p.in = p.in[:readNow(p.nc, p.in[:cap(p.in)])]
+	err := p.scan()
+	if err == handshake.ErrShort {
+		p.bind(p.options.timeout())
+		if err := p.handshakeTLS(); err != nil {
+			return err
+		}
+		err = p.read()
+	}
 	if err != nil {
 		if broken := (*handshake.Error)(nil); errors.As(err, &broken) {
 			p.refuse(p.nc, err)
@@ -85,21 +91,9 @@ func (p *opening) decide() error {
 // bind gives what follows d of time; 0 is no limit. What was there is lifted by the next bind or by the connection.
 func (p *opening) bind(d time.Duration) {
 	p.unbind()
-	if d == 0 {
-		return
-	}
-	p.due = time.Now().Add(d)
-	if p.nc.SetDeadline(p.due) != nil {
+	if d > 0 && p.nc.SetDeadline(time.Now().Add(d)) != nil {
 		nc := p.nc // p is somebody else's when the timer is late
 		p.timer = time.AfterFunc(d, func() { nc.Close() })
-	}
-}
-
-// bindAgain is bind for the second time: if most of the first one's time is left, that is enough. Moving a deadline
-// costs as much as reading the head.
-func (p *opening) bindAgain(d time.Duration) {
-	if d > 0 && (p.timer != nil || time.Until(p.due) < d-d/8) {
-		p.bind(d)
 	}
 }
 
@@ -137,26 +131,27 @@ func isHTTP(start [5]byte) bool {
 	return method != "" && strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
-// read collects the request's head. Each byte is looked at when it arrives, and only then.
+// read collects the rest of the request's head. Each byte is looked at when it arrives, and only then.
 func (p *opening) read() error {
-	if cap(p.in) == 0 {
-		p.in = make([]byte, 0, firstRead)
-	}
 	for {
 		p.in = slices.Grow(p.in, 1) // doubles; the scanner stops at MaxHead
 		n, readErr := p.nc.Read(p.in[len(p.in):cap(p.in)])
 		p.in = p.in[:len(p.in)+n]
-		var err error
-		switch p.end, err = p.scanner.Scan(p.in); {
-		case err == nil:
-			p.req, err = p.scanner.Request(p.in)
-			return err
+		switch err := p.scan(); {
 		case err != handshake.ErrShort:
 			return err
 		case readErr != nil:
 			return p.cutShort(readErr)
 		}
 	}
+}
+
+// scan looks at what has arrived, and makes the request of it when it is complete.
+func (p *opening) scan() (err error) {
+	if p.end, err = p.scanner.Scan(p.in); err == nil {
+		p.req, err = p.scanner.Request(p.in)
+	}
+	return err
 }
 
 // cutShort is the error of a head that ends too early.
