@@ -104,6 +104,7 @@ func New(nc net.Conn, s Setup, o *Options) *Conn {
 	}
 	if s.Deflate != nil {
 		c.agree(*s.Deflate)
+		c.keep.begun = true // tables rest also where nobody reads
 	}
 	if len(s.Buffered) > 0 {
 		c.needReader()
