@@ -88,7 +88,8 @@ type Conn struct {
 }
 
 // New makes a connection of nc, whose opening handshake is done. It starts no
-// goroutine. From here on nc belongs to the connection; its deadlines are cleared.
+// goroutine. From here on nc belongs to the connection, and nobody else may use or
+// close it; its deadlines are cleared.
 func New(nc net.Conn, s Setup, o *Options) *Conn {
 	c := &Conn{
 		role:   s.Role,
@@ -190,8 +191,9 @@ func (c *Conn) RemoteAddr() net.Addr { return c.wire.remoteAddr() }
 func (c *Conn) LocalAddr() net.Addr { return c.wire.localAddr() }
 
 // NetConn is the connection below, to look at: reading, writing or closing it, or
-// setting its deadlines, breaks the WebSocket connection. It is nil if the socket
-// was taken over, as TCP is on Linux: see Options.KeepNetConn.
+// setting its deadlines, breaks the WebSocket connection. It is nil if the socket is
+// taken over, as TCP is on Linux when it is first read or written: see
+// Options.KeepNetConn.
 func (c *Conn) NetConn() net.Conn { return c.wire.netConn() }
 
 // SetReadLimit changes Options.ReadLimit from the next frame on: n bytes, 0 the
