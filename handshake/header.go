@@ -76,21 +76,15 @@ func wireName(name string) string {
 	return name
 }
 
-// parseFields cuts the field lines of a head that a HeadScanner let through; lines is how many there are. Of a request's,
-// the lines named Host are counted, one of them is returned, and none is in the header.
+// parseFields cuts the field lines of a head that a HeadScanner let through, and puts them into h; lines is how many
+// there are. Of a request's, the lines named Host are counted, one of them is returned, and none is in the header.
 // All names and values are parts of s, so a header kept pins its head.
-func parseFields(s string, lines int, request bool) (h Header, host string, hosts int) {
-	if request {
-		lines = max(lines-1, 0) // Host
-	}
-	h = make(Header, lines)
+func parseFields(h Header, s string, lines int, request bool) (host string, hosts int) {
 	values := make([]string, 0, lines)
 	var seen uint64
 	for s != "" {
-		end := strings.IndexByte(s, '\r') // only an LF may follow
-		colon := strings.IndexByte(s, ':')
-		key, value := canonical(s[:colon]), trim(s[colon+1:end])
-		s = s[end+len("\r\n"):]
+		var key, value string
+		key, value, s = cutField(s)
 		if request && key == "Host" {
 			host = value
 			hosts++
@@ -109,7 +103,17 @@ func parseFields(s string, lines int, request bool) (h Header, host string, host
 		values = append(values, value)
 		h[key] = values[n : n+1 : n+1]
 	}
-	return h, host, hosts
+	return host, hosts
+}
+
+// cutField cuts off the first line of s. It is no part of its caller, which has little room on the stack: see
+// server.UpgradeConn.
+//
+//go:noinline
+func cutField(s string) (key, value, rest string) {
+	end := strings.IndexByte(s, '\r') // only an LF may follow
+	colon := strings.IndexByte(s, ':')
+	return canonical(s[:colon]), trim(s[colon+1 : end]), s[end+len("\r\n"):]
 }
 
 // appendField appends one header line.

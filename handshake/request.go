@@ -52,8 +52,9 @@ func (s *HeadScanner) Request(b []byte) (*Request, error) {
 	r := new(Request)
 	r.Method, r.Target, r.Proto, _ = cutRequestLine(line) // Scan has judged it
 	// One Host line, no more and no less (RFC 9112, section 3.2). As in net/http it is none of the other fields.
+	r.Header = make(Header, max(s.lines-1, 0))
 	var hosts int
-	if r.Header, r.Host, hosts = parseFields(fields, s.lines, true); hosts != 1 {
+	if r.Host, hosts = parseFields(r.Header, fields, s.lines, true); hosts != 1 {
 		return nil, refusef(400, "RFC 9112, section 3.2", "request has %d Host headers, want 1", hosts)
 	}
 	return r, nil
@@ -84,6 +85,9 @@ func checkRequestLine(line string) error {
 	}
 	if major != 1 {
 		return refusef(505, "RFC 9110, section 15.6.6", "HTTP version is %q, want HTTP/1.1", proto)
+	}
+	if isOrigin(target) { // as nearly all are
+		return nil
 	}
 	_, _, err := splitTarget(target)
 	return err

@@ -28,7 +28,8 @@ func ParseResponse(b []byte) (r *Response, n int, err error) {
 	line, fields := cutLine(string(b[:n-len("\r\n")]))
 	first, _ := parseStatusLine(line) // the scanner has judged it
 	r = &first
-	r.Header, _, _ = parseFields(fields, s.lines, false)
+	r.Header = make(Header, s.lines)
+	parseFields(r.Header, fields, s.lines, false)
 	return r, n, nil
 }
 

@@ -28,7 +28,6 @@ import (
 //
 // If nc is a *[tls.Conn], its handshake is made first, within the same time (RFC 6455, section 4.2.2, step 1).
 func UpgradeConn(nc net.Conn, o *Options) (*conn.Conn, *handshake.Request, error) {
-	stretch(0)
 	p := newOpening(o)
 	p.nc = nc
 	opened := false
@@ -78,6 +77,9 @@ func (p *opening) receive() error {
 // decide judges the request, and refuses it if it has to.
 func (p *opening) decide() error {
 	p.unbind() // Authorize takes as long as it takes
+	if p.stretchesStack() {
+		stretch(0)
+	}
 	if p.options.Authorize != nil {
 		p.header = make(http.Header)
 	}

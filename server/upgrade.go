@@ -102,7 +102,7 @@ func (p *opening) open(behind []byte, t *tail) (*conn.Conn, error) {
 		return nil, fmt.Errorf("websocket: writing the response of the handshake: %w", err)
 	}
 	// New lifts the deadline.
-	setup := conn.Setup{
+	p.setup = conn.Setup{
 		Role:        conn.Server,
 		Subprotocol: p.protocol,
 		Deflate:     p.deflate,
@@ -110,5 +110,5 @@ func (p *opening) open(behind []byte, t *tail) (*conn.Conn, error) {
 		OnEnd:       p.place.onEnd(t),
 		Wheel:       p.place.wheel(),
 	}
-	return p.place.join(p.nc, &setup, p.options.Conn), nil
+	return p.join(), nil
 }
