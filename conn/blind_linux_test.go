@@ -17,9 +17,13 @@ func blind(t *testing.T) (c *Conn, w *fdWire) {
 	c = New(near, Setup{Role: Server}, long())
 	t.Cleanup(func() { c.CloseNow() })
 	w = c.wire.(*fdWire)
+	if !w.enter() {
+		t.Fatal("the socket is closed")
+	}
+	w.leave()
 	// What is in the set already cannot be added: that fails as a full set does.
 	e := syscall.EpollEvent{Fd: w.fd}
-	if err := syscall.EpollCtl(pollerOf(int(w.fd)).p.fd, syscall.EPOLL_CTL_ADD, int(w.fd), &e); err != nil {
+	if err := syscall.EpollCtl(pollPlaces[w.place].p.fd, syscall.EPOLL_CTL_ADD, int(w.fd), &e); err != nil {
 		t.Fatal(err)
 	}
 	return c, w

@@ -360,24 +360,22 @@ func (c *Conn) ended() {
 	c.stopKeepalive()
 	c.readWatch().close()
 	c.writeWatch().close()
-	close(c.madeDone())
-	if c.ownEnd != nil || c.opt.OnEnd != nil {
-		go c.tell(err)
+	c.closeDone()
+	if c.ownEnd != nil {
+		c.tell(c.ownEnd, err)
+	}
+	if c.opt.OnEnd != nil {
+		go c.tell(c.opt.OnEnd, err)
 	}
 }
 
-// tell runs the hooks, outside all locks. A panic of theirs is reported as net/http
-// reports one of a handler: it is not worth the other connections.
-func (c *Conn) tell(err error) {
+// tell runs a hook, outside all locks. A panic of it is reported as net/http reports one
+// of a handler: it is not worth the other connections.
+func (c *Conn) tell(hook func(c *Conn, err error), err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			log.Printf("websocket: panic in OnEnd of the connection with %v: %v\n%s", c.RemoteAddr(), v, debug.Stack())
 		}
 	}()
-	if c.ownEnd != nil {
-		c.ownEnd(c, err)
-	}
-	if c.opt.OnEnd != nil {
-		c.opt.OnEnd(c, err)
-	}
+	hook(c, err)
 }

@@ -32,7 +32,8 @@ type Setup struct {
 	Buffered []byte
 
 	// OnEnd is the owner's hook: it runs once when the socket is closed, before
-	// Options.OnEnd, with what Err returns.
+	// Options.OnEnd, with what Err returns. It runs on the goroutine that ends the
+	// connection, which may be that of a CloseNow, and must not wait.
 	OnEnd func(c *Conn, err error)
 
 	// Wheel is the owner's timer wheel; nil gives the connection a timer of its own.
@@ -80,21 +81,24 @@ type Conn struct {
 }
 
 // New makes a connection of nc, whose opening handshake is done. It starts no
-// goroutine. From here on nc belongs to the connection; its deadlines are cleared.
+// goroutine. From here on nc belongs to the connection, and nobody else may use or
+// close it; its deadlines are cleared.
 func New(nc net.Conn, s Setup, o *Options) *Conn {
 	c := &Conn{
 		role:   s.Role,
 		opt:    o.notNil(),
 		ownEnd: s.OnEnd,
 	}
-	c.timed = nc.SetDeadline(time.Time{}) == nil
 	c.wire = newWire(nc, c.opt.KeepNetConn)
+	// The deadlines of a net.Conn whose socket is taken over are nobody's.
+	c.timed = c.wire.netConn() == nil || nc.SetDeadline(time.Time{}) == nil
 
 	if s.Role == Client || s.Subprotocol != "" || s.Deflate != nil {
 		c.wr.terms = &terms{subprotocol: s.Subprotocol}
 	}
 	if s.Deflate != nil {
 		c.agree(*s.Deflate)
+		c.keep.begun = true // tables rest also where nobody reads
 	}
 	if len(s.Buffered) > 0 {
 		c.needReader()
@@ -120,6 +124,20 @@ func (c *Conn) madeDone() chan struct{} {
 	s.done.CompareAndSwap(nil, &done)
 	return *s.done.Load()
 }
+
+// closeDone closes done. If nobody has asked for it, it is one that all have.
+func (c *Conn) closeDone() {
+	if s := c.needSeldom(); !s.done.CompareAndSwap(nil, &doneAlready) {
+		close(*s.done.Load())
+	}
+}
+
+// doneAlready is closed, so nobody ever waits for it.
+var doneAlready = func() chan struct{} {
+	done := make(chan struct{})
+	close(done)
+	return done
+}()
 
 // Err is nil while the connection goes on. Then it is the Close received if one
 // came, else the first failure of either direction, a *[CloseError].
@@ -166,8 +184,9 @@ func (c *Conn) RemoteAddr() net.Addr { return c.wire.remoteAddr() }
 func (c *Conn) LocalAddr() net.Addr { return c.wire.localAddr() }
 
 // NetConn is the connection below, to look at: reading, writing or closing it, or
-// setting its deadlines, breaks the WebSocket connection. It is nil if the socket
-// was taken over, as TCP is on Linux: see Options.KeepNetConn.
+// setting its deadlines, breaks the WebSocket connection. It is nil if the socket is
+// taken over, as TCP is on Linux when it is first read or written: see
+// Options.KeepNetConn.
 func (c *Conn) NetConn() net.Conn { return c.wire.netConn() }
 
 // SetReadLimit changes Options.ReadLimit from the next frame on: n bytes, 0 the

@@ -19,7 +19,7 @@ func TestTakenOverSocketIsSmall(t *testing.T) {
 	local, remote := netip.MustParseAddrPort("192.0.2.2:443"), netip.MustParseAddrPort("192.0.2.1:80")
 	a.setAddrs(local, remote)
 	b.setAddrs(local, remote)
-	if a.addrs != b.addrs {
+	if a.addrs.Load() != b.addrs.Load() {
 		t.Error("two peers with IPv4 have a block for addresses each")
 	}
 }

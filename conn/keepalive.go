@@ -7,7 +7,8 @@ import (
 
 // keepalive finds silent and slow peers by sampling: every period it looks at how
 // many bytes have come and whether a read waits. So the fast path reads no clock
-// and sets no deadline. Times are counted in periods.
+// and sets no deadline. Times are counted in periods. In a wheel the ticks begin with
+// the first read: there is nothing to measure before.
 type keepalive struct {
 	by *tickedBy // nil: no wheel, and nothing to watch
 
@@ -15,6 +16,8 @@ type keepalive struct {
 	prev, next *Conn
 	rounds     uint32 // whole turns to go
 	slot       uint8
+
+	begun bool // the ticks; the holder of the read turn's
 
 	// The tick's.
 	gaveUp bool      // the connection is cut
@@ -54,7 +57,18 @@ func (c *Conn) startKeepalive(w *Wheel) {
 		own.mu.Unlock()
 	}
 	if w != nil {
-		w.add(c)
+		w.add(c, c.keep.begun)
+	}
+}
+
+// beginTicks has the wheel call the ticks, if it does not yet. The read turn is held.
+func (c *Conn) beginTicks() {
+	if c.keep.begun {
+		return
+	}
+	c.keep.begun = true
+	if by := c.keep.by; by != nil && by.wheel != nil {
+		by.wheel.begin(c)
 	}
 }
 

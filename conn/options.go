@@ -208,8 +208,9 @@ type Options struct {
 	Compression *Compression
 
 	// KeepNetConn leaves a TCP connection to Go's own poller. By default, on Linux, its
-	// socket is taken over by one of ours, which costs less time and memory, and the
-	// net.Conn is closed: NetConn then returns nil.
+	// socket is taken over by one of ours when it is first read or written, which costs
+	// less time and memory, and the net.Conn is closed: NetConn returns nil from the
+	// beginning.
 	KeepNetConn bool
 
 	// OnEnd runs once when the connection has ended and its socket is closed, on a

@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -40,14 +41,23 @@ type pollPlace struct {
 	p       *poller
 	sockets int
 	timer   *time.Timer // of the end of p, made once
+	ending  bool        // timer runs
+	used    bool        // there were sockets since it began to
 }
 
 // pollPlaces hold real descriptors only, so that nothing of it is ever in a bubble of
 // testing/synctest.
 var pollPlaces [maxPollers]pollPlace
 
-// pollerOf is the place of a descriptor.
-func pollerOf(fd int) *pollPlace { return &pollPlaces[fd%pollers] }
+// nextPollPlace is where the next socket goes: they take turns.
+func nextPollPlace() uint8 {
+	if pollers == 1 {
+		return 0
+	}
+	return uint8(pollTurn.Add(1) % uint32(pollers))
+}
+
+var pollTurn atomic.Uint32
 
 // pollers is how many there are.
 var pollers = min(maxPollers, 1+(runtime.GOMAXPROCS(0)-1)/procsPerPoller)
@@ -76,24 +86,41 @@ func (l *pollPlace) watch(w *fdWire) error {
 	return p.add(w)
 }
 
-// leave closes the descriptor of w.
+// leave closes the socket of w, which takes its time: not under the lock.
 func (l *pollPlace) leave(w *fdWire) {
+	if w.flags.Load()&fdWatched != 0 && w.users.Load()&fdLent == 0 {
+		l.mu.Lock()
+		p := l.p
+		l.mu.Unlock()
+		p.remove(w)
+	}
+	w.shut()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.p.remove(w)
 	if l.sockets--; l.sockets > 0 {
 		return
 	}
-	if l.timer == nil {
-		l.timer = time.AfterFunc(pollLinger, l.stopUnused)
-	} else {
+	switch {
+	case l.ending:
+		l.used = true
+	case l.timer == nil:
+		l.ending, l.timer = true, time.AfterFunc(pollLinger, l.stopUnused)
+	default:
+		l.ending = true
 		l.timer.Reset(pollLinger)
 	}
 }
 
+// stopUnused ends the poller, unless it has had a socket lately.
 func (l *pollPlace) stopUnused() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.used && l.sockets == 0 {
+		l.used = false
+		l.timer.Reset(pollLinger)
+		return
+	}
+	l.ending, l.used = false, false
 	if l.sockets == 0 && l.p != nil {
 		l.p.f.Close() // which wakes the leader
 		l.p = nil
@@ -153,14 +180,11 @@ func (p *poller) forget(w *fdWire) {
 	}
 }
 
-// remove closes the descriptor of w. The program may hold a copy of it, for which
-// events would go on.
+// remove has no more events come for w, which was added. The program may hold a copy of
+// its descriptor, for which they would go on.
 func (p *poller) remove(w *fdWire) {
-	if w.flags.Load()&fdWatched != 0 {
-		p.forget(w)
-		syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_DEL, int(w.fd), nil)
-	}
-	syscall.Close(int(w.fd))
+	p.forget(w)
+	syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_DEL, int(w.fd), nil)
 }
 
 // wait waits for events.

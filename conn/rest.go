@@ -33,6 +33,7 @@ func (c *Conn) needReader() {
 	if c.rd != nil {
 		return
 	}
+	c.beginTicks()
 	rd, _ := readers.Get().(*reader)
 	if rd == nil {
 		rd = new(reader)

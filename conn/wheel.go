@@ -32,9 +32,8 @@ func (w *Wheel) Conns() []*Conn {
 	return all
 }
 
-// add makes c one of w and, unless it has ticks of its own or wants none, calls c.tick
-// every c.tickPeriod, a multiple of wheelTick, until remove.
-func (w *Wheel) add(c *Conn) {
+// add makes c one of w, until remove. It has ticks at once or none before begin.
+func (w *Wheel) add(c *Conn, ticks bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ticks.wheel == nil {
@@ -43,29 +42,36 @@ func (w *Wheel) add(c *Conn) {
 	if c.keep.by == nil {
 		c.keep.by = &w.ticks
 	}
-	w.insert(c)
-	if !c.onWheel() {
-		return
+	w.insert(c, ticks)
+}
+
+// begin calls, unless c has ticks of its own or wants none, c.tick every c.tickPeriod, a
+// multiple of wheelTick.
+func (w *Wheel) begin(c *Conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c.keep.slot == noSlot {
+		return // it has ended meanwhile
 	}
-	if w.n++; w.timer == nil {
-		w.arm()
-	}
+	w.unlink(c)
+	w.insert(c, true)
 }
 
 // onWheel reports whether the ticks of c are a wheel's.
 func (c *Conn) onWheel() bool { return c.keep.slot < wheelSlots }
 
+// noSlot is the slot of a connection that was removed.
+const noSlot = math.MaxUint8
+
 func (w *Wheel) remove(c *Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.unlink(c)
-	if !c.onWheel() {
-		return
-	}
-	if w.n--; w.n == 0 {
+	if c.onWheel() && w.n == 0 {
 		w.timer.Stop()
 		w.timer = nil
 	}
+	c.keep.slot = noSlot
 }
 
 // arm makes a new timer each time: a wheel may be used from different synctest
@@ -106,7 +112,7 @@ func (w *Wheel) due(own **time.Timer) (due []*Conn) {
 		next := k.next
 		if k.rounds == 0 {
 			w.unlink(c)
-			w.insert(c)
+			w.insert(c, true)
 			due = append(due, c)
 		} else {
 			k.rounds--
@@ -116,12 +122,18 @@ func (w *Wheel) due(own **time.Timer) (due []*Conn) {
 	return due
 }
 
-func (w *Wheel) insert(c *Conn) {
-	k, ticks := &c.keep, int64(c.tickPeriod()/wheelTick)
+func (w *Wheel) insert(c *Conn, wantsTicks bool) {
+	k, ticks := &c.keep, int64(0)
+	if wantsTicks && k.by.own == nil {
+		ticks = int64(c.tickPeriod() / wheelTick)
+	}
 	k.slot, k.rounds = wheelSlots, 0
-	if ticks > 0 && k.by.own == nil {
+	if ticks > 0 {
 		k.slot = uint8((int64(w.now) + ticks) % wheelSlots)
 		k.rounds = uint32(min((ticks-1)/wheelSlots, math.MaxUint32))
+		if w.n++; w.timer == nil {
+			w.arm()
+		}
 	}
 	k.prev, k.next = nil, w.slots[k.slot]
 	if k.next != nil {
@@ -133,10 +145,13 @@ func (w *Wheel) insert(c *Conn) {
 // unlink takes c out of its list, if it is in one.
 func (w *Wheel) unlink(c *Conn) {
 	k := &c.keep
+	if c.onWheel() {
+		w.n--
+	}
 	switch {
 	case k.prev != nil:
 		k.prev.keep.next = k.next
-	case w.slots[k.slot] == c:
+	case k.slot != noSlot && w.slots[k.slot] == c:
 		w.slots[k.slot] = k.next
 	}
 	if k.next != nil {

@@ -13,6 +13,51 @@ import (
 	"github.com/tidewire/websocket/internal/wiretest"
 )
 
+// ticking is watched for a connection that somebody has read from.
+func ticking(t testing.TB, role Role, w *Wheel) *Conn {
+	c, _ := watched(t, role, w, nil)
+	c.acquireRead(nil)
+	c.releaseRead()
+	return c
+}
+
+// A connection that nobody reads from is in the list, and has no ticks before somebody
+// does, nor when its end was faster.
+func TestTicksBeginWithTheFirstRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w Wheel
+		a, _ := watched(t, Server, &w, nil)
+		b, _ := watched(t, Client, &w, nil)
+		if w.timer != nil || w.n != 0 || len(w.Conns()) != 2 {
+			t.Errorf("before a read the wheel has timer %v, %d ticking of %d connections", w.timer, w.n, len(w.Conns()))
+		}
+		go readUntilEnd(a)
+		synctest.Wait()
+		if w.timer == nil || w.n != 1 || len(w.Conns()) != 2 {
+			t.Errorf("with a reader it has timer %v, %d ticking of %d connections", w.timer, w.n, len(w.Conns()))
+		}
+		b.CloseNow()
+		b.beginTicks()
+		if w.n != 1 || len(w.Conns()) != 1 {
+			t.Errorf("ticks of a connection that has ended: %d ticking of %d", w.n, len(w.Conns()))
+		}
+		a.CloseNow()
+		if w.timer != nil || w.n != 0 || len(w.Conns()) != 0 {
+			t.Errorf("in the end it has timer %v, %d ticking of %d connections", w.timer, w.n, len(w.Conns()))
+		}
+	})
+	synctest.Test(t, func(t *testing.T) { // what has come already is read as soon as somebody asks
+		var w Wheel
+		near, far := wiretest.Pipe(0)
+		defer far.Close()
+		c := New(near, Setup{Role: Server, Wheel: &w, Buffered: []byte{0x81}}, nil)
+		if w.n != 1 {
+			t.Errorf("inside a frame %d connections tick, want 1", w.n)
+		}
+		c.CloseNow()
+	})
+}
+
 // A wheel that was left and joined again before its timer came has one timer: with
 // two it would run at double speed.
 func TestWheelKeepsItsPaceWhenItWasEmpty(t *testing.T) {
@@ -20,7 +65,7 @@ func TestWheelKeepsItsPaceWhenItWasEmpty(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var w Wheel
 			for range 5 {
-				c, _ := watched(t, Server, &w, nil)
+				c := ticking(t, Server, &w)
 				time.Sleep(gap)
 				c.CloseNow()
 			}
@@ -60,10 +105,10 @@ func TestWheelKeepsItsPaceWhenItWasEmptyInATurn(t *testing.T) {
 func TestWheelIgnoresATimerThatCameTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w Wheel
-		c, _ := watched(t, Server, &w, nil)
+		c := ticking(t, Server, &w)
 		late := w.timer
 		c.CloseNow()
-		watched(t, Server, &w, nil)
+		ticking(t, Server, &w)
 		now, timer := w.now, w.timer
 		w.turn(&late)
 		if w.now != now || w.timer != timer {
@@ -75,8 +120,8 @@ func TestWheelIgnoresATimerThatCameTooLate(t *testing.T) {
 func TestEmptyWheelHasNoTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w Wheel
-		a, _ := watched(t, Server, &w, nil)
-		b, _ := watched(t, Client, &w, nil)
+		a := ticking(t, Server, &w)
+		b := ticking(t, Client, &w)
 		if w.timer == nil || w.n != 2 {
 			t.Fatalf("wheel has timer %v and %d connections, want a timer and 2", w.timer, w.n)
 		}
@@ -241,6 +286,8 @@ func BenchmarkWheel(b *testing.B) {
 	for range n {
 		near, far := wiretest.Pipe(0)
 		c := New(near, Setup{Wheel: &w}, nil)
+		c.acquireRead(nil)
+		c.releaseRead()
 		b.Cleanup(func() { c.CloseNow(); far.Close() })
 	}
 	b.Run("turn of 10000", func(b *testing.B) {
@@ -256,7 +303,7 @@ func BenchmarkWheel(b *testing.B) {
 		c := New(near, Setup{}, nil) // it has a timer of its own besides
 		defer c.CloseNow()
 		for range b.N {
-			w.add(c)
+			w.add(c, true)
 			w.remove(c)
 		}
 	})

@@ -13,37 +13,48 @@ import (
 	"time"
 )
 
-// fdWire is a TCP socket that was taken over from its net.Conn and is watched by a
-// poller of ours. A net.Conn reads once in vain for every message, to find out that
-// it has to wait; here a read that found less than it had room for knows it.
+// fdWire is a TCP socket that is taken over from its net.Conn and watched by a poller
+// of ours. A net.Conn reads once in vain for every message, to find out that it has to
+// wait; here a read that found less than it had room for knows it.
 //
 // Whoever wakes somebody sets a flag first and then looks who waits; whoever waits
 // says so first and then looks at the flags. So nothing is lost between the two.
 type fdWire struct {
-	fd     int32
+	fd     int32         // once it was taken over: whoever has entered may use it
 	number uint32        // tells its events from late ones of an earlier socket
-	users  atomic.Uint32 // calls that use fd now, and fdClosed
+	users  atomic.Uint32 // calls that use fd now, and its state: fdClosed, fdGone, fdLent
 	flags  atomic.Uint32
 	parked atomic.Pointer[parked]
 	served atomic.Pointer[Conn] // that has a Receiver; nil: none
 
-	addrs *addrs
+	addrs atomic.Pointer[addrs]
 	from  uint32 // the peer's address, if it is IPv4
 	port  uint16 // and its port
+	place uint8  // in pollPlaces
 }
 
 // addrs are the addresses of a socket as far as they do not fit its fdWire. Peers with
 // IPv4 have one in common.
 type addrs struct {
-	local *netip.AddrPort
+	local *ourAddr
 	from  netip.Addr // the peer's; invalid if it is IPv4
+}
+
+// ourAddr is our address, or the net.Conn that has it as long as the socket is its.
+type ourAddr struct {
+	netip.AddrPort
+	lent *lent // nil: taken over
 }
 
 // lastAddrs is what the newest peer with IPv4 has: a server has few addresses of its own.
 var lastAddrs atomic.Pointer[addrs]
 
-// fdClosed in fdWire.users says that fd is to be closed by the last of its users.
-const fdClosed = 1 << 31
+// The state of fd, beside the count in fdWire.users.
+const (
+	fdClosed = 1 << 31 // fd is to be closed by the last of its users
+	fdGone   = 1 << 30 // who has seen to it
+	fdLent   = 1 << 29 // the socket is its net.Conn's yet
+)
 
 // The flags of an fdWire.
 const (
@@ -62,52 +73,38 @@ type parked struct {
 	deadline *time.Time    // of the writer; nil: none
 }
 
-// takeOver makes a wire of the socket of nc and closes nc, which has no part in it
-// any more. It returns nil if the system has no descriptor left for that moment:
-// then nc is as it was.
-func takeOver(nc *net.TCPConn, raw syscall.RawConn) wire {
-	local, ok1 := nc.LocalAddr().(*net.TCPAddr)
-	remote, ok2 := nc.RemoteAddr().(*net.TCPAddr)
-	if !ok1 || !ok2 {
-		return nil // closed before it came to us
-	}
-	fd := -1
-	raw.Control(func(old uintptr) { fd = dup(old) })
-	if fd < 0 {
-		return nil
-	}
-	w := &fdWire{fd: int32(fd)}
-	w.setAddrs(local.AddrPort(), remote.AddrPort())
-	w.flags.Store(fdEdge)
-	if !pollerOf(fd).join() {
-		syscall.Close(fd)
-		return nil
-	}
-	nc.Close()
-	return w
-}
-
 func (w *fdWire) setAddrs(local, remote netip.AddrPort) {
 	w.port = remote.Port()
 	last := lastAddrs.Load()
-	if last == nil || *last.local != local {
-		last = &addrs{local: &local}
+	if last == nil || last.local.AddrPort != local {
+		last = &addrs{local: &ourAddr{AddrPort: local}}
 		lastAddrs.Store(last)
 	}
-	w.addrs = last
 	if from := remote.Addr(); from.Is4() {
 		b := from.As4()
 		w.from = binary.BigEndian.Uint32(b[:])
 	} else {
-		w.addrs = &addrs{local: last.local, from: from}
+		last = &addrs{local: last.local, from: from}
 	}
+	w.addrs.Store(last)
 }
 
-func (w *fdWire) netConn() net.Conn   { return nil }
-func (w *fdWire) localAddr() net.Addr { return net.TCPAddrFromAddrPort(*w.addrs.local) }
+func (w *fdWire) netConn() net.Conn { return nil }
+
+func (w *fdWire) localAddr() net.Addr {
+	local := w.addrs.Load().local
+	if local.lent != nil {
+		return local.lent.nc.LocalAddr()
+	}
+	return net.TCPAddrFromAddrPort(local.AddrPort)
+}
 
 func (w *fdWire) remoteAddr() net.Addr {
-	from := w.addrs.from
+	addrs := w.addrs.Load()
+	if l := addrs.local.lent; l != nil {
+		return l.nc.RemoteAddr()
+	}
+	from := addrs.from
 	if !from.IsValid() {
 		var b [4]byte
 		binary.BigEndian.PutUint32(b[:], w.from)
@@ -118,7 +115,18 @@ func (w *fdWire) remoteAddr() net.Addr {
 
 // enter begins a use of fd, unless that is closed.
 func (w *fdWire) enter() bool {
-	if w.users.Add(1)&fdClosed == 0 {
+	if w.users.Add(1)&(fdClosed|fdLent) == 0 {
+		return true
+	}
+	return w.enterLent()
+}
+
+// enterLent is enter for a socket that is closed, or not ours yet.
+func (w *fdWire) enterLent() bool {
+	if w.users.Load()&fdClosed == 0 {
+		w.takeOver()
+	}
+	if w.users.Load()&fdClosed == 0 {
 		return true
 	}
 	w.leave()
@@ -127,13 +135,20 @@ func (w *fdWire) enter() bool {
 
 // leave ends a use of fd. The last one of a closed wire closes it.
 func (w *fdWire) leave() {
-	if w.users.Add(^uint32(0)) == fdClosed && w.users.CompareAndSwap(fdClosed, fdClosed|fdGone) {
-		pollerOf(int(w.fd)).leave(w)
+	left := w.users.Add(^uint32(0))
+	if left&^fdLent == fdClosed && w.users.CompareAndSwap(left, left|fdGone) {
+		pollPlaces[w.place].leave(w)
 	}
 }
 
-// fdGone in fdWire.users says that fd is closed.
-const fdGone = 1 << 30
+// shut closes the socket.
+func (w *fdWire) shut() {
+	if l := w.addrs.Load().local.lent; l != nil {
+		l.giveBack()
+		return
+	}
+	syscall.Close(int(w.fd))
+}
 
 func (w *fdWire) close() { w.closeNow() }
 
@@ -198,7 +213,7 @@ func leaveToken(ch chan struct{}) {
 // that, everything is tried.
 func (w *fdWire) watch() bool {
 	if w.flags.Or(fdWatched)&fdWatched == 0 && w.enter() {
-		if pollerOf(int(w.fd)).watch(w) != nil {
+		if pollPlaces[w.place].watch(w) != nil {
 			w.flags.Or(fdBlind)
 			w.wakeReader()
 			w.wakeWriter()

@@ -534,7 +534,7 @@ func TestLateEventsAreNobodys(t *testing.T) {
 	old := newWire(b, false).(*fdWire)
 	defer newWire(a, false).closeNow() // has the poller stay
 	old.watch()
-	place := pollerOf(int(old.fd))
+	place := &pollPlaces[old.place]
 	late := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: old.fd, Pad: int32(old.number)}
 	event := func() *fdWire {
 		place.mu.Lock()
@@ -570,6 +570,7 @@ func TestLateEventsAreNobodys(t *testing.T) {
 	if w.fd != old.fd {
 		t.Fatalf("descriptor %d was not used again, but %d", old.fd, w.fd)
 	}
+	place = &pollPlaces[w.place]
 	if event() != nil {
 		t.Error("a late event is told to the socket that has the descriptor now")
 	}

@@ -2,10 +2,7 @@
 
 package conn
 
-import (
-	"net"
-	"syscall"
-)
+import "net"
 
-// takeOver does nothing: there is no poller of ours on this system.
-func takeOver(*net.TCPConn, syscall.RawConn) wire { return nil }
+// borrow does nothing: there is no poller of ours on this system.
+func borrow(*net.TCPConn) wire { return nil }

@@ -11,18 +11,18 @@ import (
 // newWire returns the wire for nc. Only exactly a TCP or unix connection is
 // driven by its descriptor; a wrapper around one may count, limit or encrypt. A TCP
 // connection that need not be kept is taken over by a poller of ours where there is
-// one, and closed.
+// one, when it is first used, and closed.
 func newWire(nc net.Conn, keep bool) wire {
 	var raw syscall.RawConn
 	var err error
 	switch nc := nc.(type) {
 	case *net.TCPConn:
-		raw, err = nc.SyscallConn()
-		if err == nil && !keep {
-			if w := takeOver(nc, raw); w != nil {
+		if !keep {
+			if w := borrow(nc); w != nil {
 				return w
 			}
 		}
+		raw, err = nc.SyscallConn()
 	case *net.UnixConn:
 		raw, err = nc.SyscallConn()
 	}

@@ -20,8 +20,10 @@ func AppendResponse(b []byte, r *Request, protocol string, extensions string, h 
 	if err := checkAgreed(extensions, r.Extensions); err != nil {
 		return b, err
 	}
-	if place, msg := checkHeader(h); msg != "" {
-		return b, refusef(500, place, "%s", msg)
+	if len(h) > 0 {
+		if place, msg := checkHeader(h); msg != "" {
+			return b, refusef(500, place, "%s", msg)
+		}
 	}
 	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	b = append(appendAccept(b, r.Key), '\r', '\n')
@@ -31,7 +33,9 @@ func AppendResponse(b []byte, r *Request, protocol string, extensions string, h 
 	if extensions != "" {
 		b = appendField(b, "Sec-WebSocket-Extensions", extensions)
 	}
-	b = appendHeader(b, h, "")
+	if len(h) > 0 {
+		b = appendHeader(b, h, "")
+	}
 	return append(b, "\r\n"...), nil
 }
 

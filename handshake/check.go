@@ -104,6 +104,9 @@ func needUpgrade(place, format string, args ...any) *Error {
 // RFC 6455 had other framings and are not spoken.
 func (r *Request) checkVersion() error {
 	lines := r.Header["Sec-Websocket-Version"]
+	if len(lines) == 1 && lines[0] == "13" {
+		return nil
+	}
 	if len(lines) == 0 {
 		return needUpgrade("RFC 6455, section 4.4", "Sec-WebSocket-Version is missing, want 13")
 	}
@@ -134,10 +137,15 @@ func (r *Request) checkKey() error {
 // checkLists: subprotocols and extensions follow their grammar (RFC 6455, section 4.2.1, steps 8 and 9; section 9.1).
 // Section 4.1 wants a client's subprotocols to be unique; a double one is harmless here and let through.
 func (r *Request) checkLists() (err error) {
-	if r.Protocols, err = ParseTokens(r.Header["Sec-Websocket-Protocol"]); err != nil {
-		return err
+	r.Protocols, r.Extensions = nil, nil
+	if lines := r.Header["Sec-Websocket-Protocol"]; len(lines) > 0 {
+		if r.Protocols, err = ParseTokens(lines); err != nil {
+			return err
+		}
 	}
-	r.Extensions, err = ParseExtensions(r.Header["Sec-Websocket-Extensions"])
+	if lines := r.Header["Sec-Websocket-Extensions"]; len(lines) > 0 {
+		r.Extensions, err = ParseExtensions(lines)
+	}
 	return err
 }
 

@@ -1,6 +1,9 @@
 package handshake
 
-import "strings"
+import (
+	"encoding/binary"
+	"strings"
+)
 
 // Caps on a head, a defence that RFC 6455, section 10.4, asks for. A browser's request is about 600 bytes with 15
 // lines; cookies are what makes it long, and 8 KiB a line is what common HTTP servers allow.
@@ -45,6 +48,9 @@ const (
 // with status 400, 414, 431 or 505; it and the end are repeated on every later call.
 func (s *HeadScanner) Scan(b []byte) (end int, err error) {
 	for s.end == 0 && s.err == nil {
+		if s.state == atLineStart {
+			s.wholeLines(b)
+		}
 		if s.pos >= MaxHead {
 			s.err = s.fault(431, "RFC 6455, section 10.4", "head is longer than %d bytes", MaxHead)
 		} else if s.pos >= len(b) {
@@ -54,6 +60,50 @@ func (s *HeadScanner) Scan(b []byte) (end int, err error) {
 		}
 	}
 	return s.end, s.err
+}
+
+// wholeLines consumes the header lines that are there to their ends and have nothing wrong. It is what step does, but
+// without a state in between: most heads come in one piece.
+func (s *HeadScanner) wholeLines(b []byte) {
+	b = b[:min(len(b), MaxHead)]
+	for s.lines < MaxHeaders && s.pos < len(b) {
+		line := b[s.pos:min(len(b), s.pos+MaxLine+len("\r\n"))]
+		n := 0
+		for n < len(line) && class[line[n]]&classToken != 0 {
+			n++
+		}
+		if n == 0 || n == len(line) || line[n] != ':' {
+			return
+		}
+		n++
+		n += textLen(line[n:])
+		if n+1 >= len(line) || line[n] != '\r' || line[n+1] != '\n' {
+			return
+		}
+		s.lines++
+		s.pos += n + len("\r\n")
+		s.line = s.pos
+	}
+}
+
+// textLen is how many bytes at the start of b a value may hold, up to the first other one. It looks at eight at a time.
+func textLen(b []byte) int {
+	n := 0
+	for n+8 <= len(b) && !hasControl(binary.LittleEndian.Uint64(b[n:])) {
+		n += 8
+	}
+	for n < len(b) && class[b[n]]&classText != 0 {
+		n++
+	}
+	return n
+}
+
+// hasControl reports whether one of the eight bytes of x is below 0x20 or is 0x7f: what borrows in a subtraction of each
+// byte by itself, and had no high bit before.
+func hasControl(x uint64) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	del := x ^ 0x7f*ones
+	return ((x-0x20*ones)&^x|(del-ones)&^del)&highs != 0
 }
 
 // step consumes a run of bytes of one state, at least one.
@@ -83,6 +133,9 @@ func (s *HeadScanner) step(b []byte) error {
 func (s *HeadScanner) run(b []byte, bit byte) {
 	b = b[s.pos:max(s.pos, min(len(b), MaxHead, s.line+MaxLine))]
 	n := 0
+	if bit == classText {
+		n = textLen(b)
+	}
 	for n < len(b) && class[b[n]]&bit != 0 {
 		n++
 	}
@@ -177,6 +230,9 @@ func (s *HeadScanner) fault(status int, place, format string, args ...any) error
 
 // version reads "HTTP/1.1" (RFC 9112, section 2.3): the name is case-sensitive, each number is one digit.
 func version(proto string) (major, minor int, ok bool) {
+	if proto == "HTTP/1.1" {
+		return 1, 1, true
+	}
 	n, ok := strings.CutPrefix(proto, "HTTP/")
 	if !ok || len(n) != 3 || n[1] != '.' || !digits(n[:1]) || !digits(n[2:]) {
 		return 0, 0, false

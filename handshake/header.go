@@ -39,6 +39,16 @@ func canonical(name string) string {
 
 // recased is canonical for a name that is written in another way.
 func recased(name string) string {
+	switch name { // as RFC 6455 writes them
+	case "Sec-WebSocket-Key":
+		return "Sec-Websocket-Key"
+	case "Sec-WebSocket-Version":
+		return "Sec-Websocket-Version"
+	case "Sec-WebSocket-Extensions":
+		return "Sec-Websocket-Extensions"
+	case "Sec-WebSocket-Protocol":
+		return "Sec-Websocket-Protocol"
+	}
 	var buf [64]byte
 	b := append(buf[:0], name...)
 	up := true
@@ -66,25 +76,44 @@ func wireName(name string) string {
 	return name
 }
 
-// parseFields cuts the field lines of a head that a HeadScanner let through; lines is how many there are.
+// parseFields cuts the field lines of a head that a HeadScanner let through, and puts them into h; lines is how many
+// there are. Of a request's, the lines named Host are counted, one of them is returned, and none is in the header.
 // All names and values are parts of s, so a header kept pins its head.
-func parseFields(s string, lines int) Header {
-	h := make(Header, lines)
+func parseFields(h Header, s string, lines int, request bool) (host string, hosts int) {
 	values := make([]string, 0, lines)
+	var seen uint64
 	for s != "" {
-		end := strings.IndexByte(s, '\r') // only an LF may follow
-		colon := strings.IndexByte(s, ':')
-		key, value := canonical(s[:colon]), trim(s[colon+1:end])
-		s = s[end+len("\r\n"):]
-		if had, ok := h[key]; ok {
-			h[key] = append(had, value)
+		var key, value string
+		key, value, s = cutField(s)
+		if request && key == "Host" {
+			host = value
+			hosts++
 			continue
 		}
+		// What the header has already is looked up only if it may have it: each name has one of 64 bits.
+		bit := uint64(1) << ((uint(len(key))*5 + uint(key[0]) + uint(key[len(key)-1])*3) % 64)
+		if seen&bit != 0 {
+			if had, ok := h[key]; ok {
+				h[key] = append(had, value)
+				continue
+			}
+		}
+		seen |= bit
 		n := len(values)
 		values = append(values, value)
 		h[key] = values[n : n+1 : n+1]
 	}
-	return h
+	return host, hosts
+}
+
+// cutField cuts off the first line of s. It is no part of its caller, which has little room on the stack: see
+// server.UpgradeConn.
+//
+//go:noinline
+func cutField(s string) (key, value, rest string) {
+	end := strings.IndexByte(s, '\r') // only an LF may follow
+	colon := strings.IndexByte(s, ':')
+	return canonical(s[:colon]), trim(s[colon+1 : end]), s[end+len("\r\n"):]
 }
 
 // appendField appends one header line.

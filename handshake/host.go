@@ -44,6 +44,14 @@ func parseHost(s string) (h host, ok bool) {
 	return h, ok
 }
 
+// validHost reports whether parseHost lets s pass.
+//
+//go:noinline
+func validHost(s string) bool {
+	_, ok := parseHost(s)
+	return ok
+}
+
 // parsePort reads "" or ":" *DIGIT; -1 is an absent or empty port.
 func parsePort(s string) (int, bool) {
 	if s == "" || s == ":" {

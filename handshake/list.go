@@ -126,6 +126,9 @@ func ParseTokens(lines []string) ([]string, error) {
 // are compared (RFC 6455, section 4.2.1). Elements may be "name/version", as in Upgrade (RFC 9110, section 7.8);
 // "websocket/13" is not "websocket". A list that is malformed anywhere holds nothing. Linear time, no allocation.
 func HasToken(lines []string, token string) bool {
+	if len(lines) == 1 && equalFold(lines[0], token) && IsToken(token) {
+		return true // and no list at all
+	}
 	found := false
 	l := list{lines: lines}
 	for l.next() {

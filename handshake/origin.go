@@ -17,9 +17,26 @@ import (
 // Behind a proxy that ends TLS the server's scheme is http and the page's https: name the origin in a pattern then.
 // Everything else, several Origin headers, and what is no serialised origin is an *Error with status 403.
 func CheckOrigin(origin []string, scheme string, host string, patterns []string) error {
-	if len(origin) == 0 {
+	if len(origin) == 0 || len(origin) == 1 && isOwnOrigin(origin[0], scheme, host) {
 		return nil
 	}
+	return checkOrigin(origin, scheme, host, patterns)
+}
+
+// isOwnOrigin reports whether an origin is that of the request and both are written alike, as most of them are. It has
+// next to nothing on the stack: see server.UpgradeConn.
+func isOwnOrigin(origin, scheme, host string) bool {
+	own := "http://"
+	if isSecure(scheme) {
+		own = "https://"
+	}
+	return strings.HasPrefix(origin, own) && origin[len(own):] == host && validHost(host)
+}
+
+func isSecure(scheme string) bool { return equalFold(scheme, "https") || equalFold(scheme, "wss") }
+
+// checkOrigin is CheckOrigin for all the others.
+func checkOrigin(origin []string, scheme string, host string, patterns []string) error {
 	if len(origin) > 1 {
 		return refusef(403, "RFC 6454, section 7.3", "request has %d Origin headers, want 1", len(origin))
 	}
@@ -31,7 +48,7 @@ func CheckOrigin(origin []string, scheme string, host string, patterns []string)
 	if !ok {
 		return refusef(403, "RFC 6455, section 10.2", "origin %q is not allowed", cut(s))
 	}
-	secure := equalFold(scheme, "https") || equalFold(scheme, "wss")
+	secure := isSecure(scheme)
 	here, ok := parseHost(host)
 	if ok && from.scheme == httpScheme(secure) && here.sameName(from.host) && here.portOr(secure) == from.port {
 		return nil

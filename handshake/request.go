@@ -48,17 +48,22 @@ func (s *HeadScanner) Request(b []byte) (*Request, error) {
 	if s.end == 0 {
 		return nil, ErrShort
 	}
-	line, fields, _ := strings.Cut(string(b[:s.end-len("\r\n")]), "\r\n")
-	r := &Request{Header: parseFields(fields, s.lines)}
+	line, fields := cutLine(string(b[:s.end-len("\r\n")]))
+	r := new(Request)
 	r.Method, r.Target, r.Proto, _ = cutRequestLine(line) // Scan has judged it
-	// One Host line, no more and no less (RFC 9112, section 3.2). As in net/http it leaves the other fields.
-	hosts := r.Header["Host"]
-	if len(hosts) != 1 {
-		return nil, refusef(400, "RFC 9112, section 3.2", "request has %d Host headers, want 1", len(hosts))
+	// One Host line, no more and no less (RFC 9112, section 3.2). As in net/http it is none of the other fields.
+	r.Header = make(Header, max(s.lines-1, 0))
+	var hosts int
+	if r.Host, hosts = parseFields(r.Header, fields, s.lines, true); hosts != 1 {
+		return nil, refusef(400, "RFC 9112, section 3.2", "request has %d Host headers, want 1", hosts)
 	}
-	r.Host = hosts[0]
-	delete(r.Header, "Host")
 	return r, nil
+}
+
+// cutLine cuts off the first line of a head that a HeadScanner let through.
+func cutLine(head string) (line, fields string) {
+	end := strings.IndexByte(head, '\r') // only an LF may follow
+	return head[:end], head[end+len("\r\n"):]
 }
 
 // cutRequestLine cuts method SP request-target SP HTTP-version (RFC 9112, section 3).
@@ -81,6 +86,9 @@ func checkRequestLine(line string) error {
 	if major != 1 {
 		return refusef(505, "RFC 9110, section 15.6.6", "HTTP version is %q, want HTTP/1.1", proto)
 	}
+	if isOrigin(target) { // as nearly all are
+		return nil
+	}
 	_, _, err := splitTarget(target)
 	return err
 }
@@ -88,11 +96,14 @@ func checkRequestLine(line string) error {
 // splitTarget cuts a request-target into authority, empty in origin-form, and origin-form (RFC 9112, section 3.2).
 // asterisk-form and authority-form ask for something else than a resource and are refused.
 func splitTarget(target string) (authority, origin string, err error) {
+	if isOrigin(target) {
+		return "", target, nil
+	}
 	if strings.IndexByte(target, '#') >= 0 {
 		return "", "", refusef(400, "RFC 6455, section 3", "fragment in the request-target %q", cut(target))
 	}
-	origin = target
-	if scheme, rest, ok := strings.Cut(target, "://"); ok && (equalFold(scheme, "http") || equalFold(scheme, "https")) {
+	scheme, rest, ok := strings.Cut(target, "://")
+	if ok && (equalFold(scheme, "http") || equalFold(scheme, "https")) {
 		end := strings.IndexAny(rest, "/?")
 		if end < 0 {
 			end = len(rest)
@@ -105,15 +116,23 @@ func splitTarget(target string) (authority, origin string, err error) {
 			origin = "/" + origin
 		}
 	}
-	if origin == "" || origin[0] != '/' || !every(origin, classTarget) || !escapesOK(origin) {
+	if !isOrigin(origin) {
 		return "", "", refusef(400, "RFC 9112, section 3.2", "malformed request-target %q", cut(target))
 	}
 	return authority, origin, nil
 }
 
+// isOrigin reports whether target is an origin-form.
+func isOrigin(target string) bool {
+	return target != "" && target[0] == '/' && every(target, classTarget) && escapesOK(target)
+}
+
 // escapesOK reports whether each "%" in the path begins two hex digits (RFC 3986, section 2.1). In the query browsers
 // leave a lone "%" as it is, and so do we.
 func escapesOK(target string) bool {
+	if strings.IndexByte(target, '%') < 0 {
+		return true
+	}
 	path, _, _ := strings.Cut(target, "?")
 	for {
 		var ok bool

@@ -25,10 +25,11 @@ func ParseResponse(b []byte) (r *Response, n int, err error) {
 	if n, err = s.Scan(b); err != nil {
 		return nil, 0, err
 	}
-	line, fields, _ := strings.Cut(string(b[:n-2]), "\r\n")
+	line, fields := cutLine(string(b[:n-len("\r\n")]))
 	first, _ := parseStatusLine(line) // the scanner has judged it
 	r = &first
-	r.Header = parseFields(fields, s.lines)
+	r.Header = make(Header, s.lines)
+	parseFields(r.Header, fields, s.lines, false)
 	return r, n, nil
 }
 

@@ -8,6 +8,7 @@ const (
 	classHost               // letters, digits, "-", ".", "_", "~": what a host name may hold
 	classScheme             // what a URI scheme may hold (RFC 3986, section 3.1)
 	classURI                // pchar, "/" and "?" without escapes (RFC 3986, section 3.3)
+	classBase64             // the alphabet of base64 without "=" (RFC 4648, section 4)
 )
 
 // class holds the classes of each byte.
@@ -22,7 +23,7 @@ func makeClass() (t [256]byte) {
 			t[c] |= classTarget
 		}
 		if c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' {
-			t[c] |= classToken | classHost | classScheme | classURI
+			t[c] |= classToken | classHost | classScheme | classURI | classBase64
 		}
 	}
 	mark := func(set string, bit byte) {
@@ -34,6 +35,7 @@ func makeClass() (t [256]byte) {
 	mark("-._~", classHost|classURI)
 	mark("+-.", classScheme)
 	mark("!$&'()*+,;=:@/?", classURI)
+	mark("+/", classBase64)
 	return t
 }
 

@@ -152,7 +152,7 @@ func benchmarkHTTP(b *testing.B, serve http.HandlerFunc) {
 	}
 }
 
-// A server begins a goroutine for each socket, whose stack has to grow: see stretch.
+// A server begins a goroutine for each socket, whose stack may have to grow: see stretch.
 func BenchmarkUpgradeConnOnNewGoroutine(b *testing.B) {
 	b.ReportAllocs()
 	w := &written{in: browserRequest}

@@ -15,9 +15,16 @@ type verdict struct {
 	place    place
 }
 
-// judge decides about an opening handshake (RFC 6455, section 4.2.2) and writes its verdict down. The cheap questions
-// come first, and the application is asked about nothing that will be refused anyway, and before anything is accepted.
-func (p *opening) judge() (err error) {
+// judge decides about an opening handshake (RFC 6455, section 4.2.2) and writes its verdict down.
+func (p *opening) judge() error {
+	if err := p.admit(); err != nil {
+		return err
+	}
+	return p.accept()
+}
+
+// admit judges the request and takes a place. The cheap questions come first.
+func (p *opening) admit() (err error) {
 	o := p.options
 	// 1. Is this server's own configuration sound?
 	for _, pattern := range o.Origins {
@@ -34,9 +41,14 @@ func (p *opening) judge() (err error) {
 		return err
 	}
 	// 4. Is there room?
-	if p.place, err = o.Group.admit(p); err != nil {
-		return err
-	}
+	p.place, err = o.Group.admit(p)
+	return err
+}
+
+// accept asks the application, which is asked about nothing that is refused anyway, and makes the answer. It gives the
+// place up if there is an error.
+func (p *opening) accept() (err error) {
+	o := p.options
 	accepted := false
 	defer func() {
 		if !accepted { // Authorize may panic

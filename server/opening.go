@@ -6,17 +6,19 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tidewire/websocket/conn"
 	"github.com/tidewire/websocket/handshake"
 )
 
 // opening is an opening handshake under way, on a socket of UpgradeConn or under net/http. All that it needs but what
 // the connection and the caller keep comes from a pool; its fields live here and not on the stack, so that a goroutine
-// begun with the socket gets through UpgradeConn without growing its stack of 2 KiB, which it would keep.
+// begun with the socket gets through UpgradeConn without growing its stack of 2 KiB, which it would keep (see stretch).
 type opening struct {
 	options *Options
 	req     *handshake.Request
 	header  http.Header // of the response: what is in it goes out, and Authorize may add to it
 	verdict
+	setup conn.Setup
 
 	// Under Upgrade and Handler.
 	http *http.Request // nil under UpgradeConn

@@ -136,29 +136,34 @@ func (g *Group) leftHook() endHook {
 }
 
 // join makes the connection and its member in one step, so that it cannot end in between.
-func (p place) join(nc net.Conn, s *conn.Setup, o *conn.Options) *conn.Conn {
-	if p.g == nil {
-		return conn.New(nc, *s, o)
+func (p *opening) join() *conn.Conn {
+	g := p.place.g
+	if g == nil {
+		return p.connect()
 	}
-	c, closing, forced := p.add(nc, s, o)
+	c, closing, forced := p.joinGroup(g)
 	switch { // Shutdown came while the handshake was answered
 	case forced:
 		c.CloseNow()
 	case closing:
-		p.g.sendAway(c)
+		g.sendAway(c)
 	}
 	return c
 }
 
-func (p place) add(nc net.Conn, s *conn.Setup, o *conn.Options) (c *conn.Conn, closing, forced bool) {
-	g := p.g
+func (p *opening) joinGroup(g *Group) (c *conn.Conn, closing, forced bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	c = conn.New(nc, *s, o)
+	c = p.connect()
 	g.conns++
 	g.pending--
 	return c, g.closing, g.forced
 }
+
+// connect has the large frame of a Setup by itself.
+//
+//go:noinline
+func (p *opening) connect() *conn.Conn { return conn.New(p.nc, p.setup, p.options.Conn) }
 
 // leave takes an ended connection out.
 func (p place) leave() {

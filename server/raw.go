@@ -28,7 +28,6 @@ import (
 //
 // If nc is a *[tls.Conn], its handshake is made first, within the same time (RFC 6455, section 4.2.2, step 1).
 func UpgradeConn(nc net.Conn, o *Options) (*conn.Conn, *handshake.Request, error) {
-	stretch(0)
 	p := newOpening(o)
 	p.nc = nc
 	opened := false
@@ -45,7 +44,6 @@ func UpgradeConn(nc net.Conn, o *Options) (*conn.Conn, *handshake.Request, error
 	if err := p.decide(); err != nil {
 		return nil, nil, err
 	}
-	p.bind(p.options.timeout())
 	c, err := p.open(p.in[p.end:], nil)
 	if err != nil {
 		return nil, nil, err
@@ -56,11 +54,18 @@ func UpgradeConn(nc net.Conn, o *Options) (*conn.Conn, *handshake.Request, error
 
 // receive makes the TLS handshake and reads the request.
 func (p *opening) receive() error {
-	p.bind(p.options.timeout())
-	if err := p.handshakeTLS(); err != nil {
-		return err
+	if cap(p.in) == 0 {
+		p.in = make([]byte, 0, firstRead)
 	}
-	err := p.read()
+	p.in = p.in[:readNow(p.nc, p.in[:cap(p.in)])]
+	err := p.scan()
+	if err == handshake.ErrShort {
+		p.bind(p.options.timeout())
+		if err := p.handshakeTLS(); err != nil {
+			return err
+		}
+		err = p.read()
+	}
 	if err != nil {
 		if broken := (*handshake.Error)(nil); errors.As(err, &broken) {
 			p.refuse(p.nc, err)
@@ -72,6 +77,9 @@ func (p *opening) receive() error {
 // decide judges the request, and refuses it if it has to.
 func (p *opening) decide() error {
 	p.unbind() // Authorize takes as long as it takes
+	if p.stretchesStack() {
+		stretch(0)
+	}
 	if p.options.Authorize != nil {
 		p.header = make(http.Header)
 	}
@@ -125,26 +133,27 @@ func isHTTP(start [5]byte) bool {
 	return method != "" && strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
-// read collects the request's head. Each byte is looked at when it arrives, and only then.
+// read collects the rest of the request's head. Each byte is looked at when it arrives, and only then.
 func (p *opening) read() error {
-	if cap(p.in) == 0 {
-		p.in = make([]byte, 0, firstRead)
-	}
 	for {
 		p.in = slices.Grow(p.in, 1) // doubles; the scanner stops at MaxHead
 		n, readErr := p.nc.Read(p.in[len(p.in):cap(p.in)])
 		p.in = p.in[:len(p.in)+n]
-		var err error
-		switch p.end, err = p.scanner.Scan(p.in); {
-		case err == nil:
-			p.req, err = p.scanner.Request(p.in)
-			return err
+		switch err := p.scan(); {
 		case err != handshake.ErrShort:
 			return err
 		case readErr != nil:
 			return p.cutShort(readErr)
 		}
 	}
+}
+
+// scan looks at what has arrived, and makes the request of it when it is complete.
+func (p *opening) scan() (err error) {
+	if p.end, err = p.scanner.Scan(p.in); err == nil {
+		p.req, err = p.scanner.Request(p.in)
+	}
+	return err
 }
 
 // cutShort is the error of a head that ends too early.

@@ -3,7 +3,6 @@ package server
 import (
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/tidewire/websocket/conn"
 	"github.com/tidewire/websocket/handshake"
@@ -76,9 +75,6 @@ func (p *opening) hijack(w http.ResponseWriter, t *tail) (*conn.Conn, error) {
 		return nil, err
 	}
 	p.nc = nc
-	if timeout := p.options.timeout(); timeout > 0 {
-		nc.SetDeadline(time.Now().Add(timeout)) // of no importance if nc has no deadlines: a head fits every socket
-	}
 	var behind []byte
 	if rw != nil {
 		behind, _ = rw.Reader.Peek(rw.Reader.Buffered())
@@ -86,15 +82,27 @@ func (p *opening) hijack(w http.ResponseWriter, t *tail) (*conn.Conn, error) {
 	return p.open(behind, t)
 }
 
+// answer writes the 101 to nc.
+func (p *opening) answer() error {
+	n := writeNow(p.nc, p.head)
+	if n == len(p.head) {
+		return nil
+	}
+	p.bind(p.options.timeout())
+	_, err := p.nc.Write(p.head[n:])
+	p.unbind()
+	return err
+}
+
 // open writes the 101 to nc and makes the connection. It owns nc and the place.
 func (p *opening) open(behind []byte, t *tail) (*conn.Conn, error) {
-	if _, err := p.nc.Write(p.head); err != nil {
+	if err := p.answer(); err != nil {
 		p.place.giveUp()
 		p.nc.Close()
 		return nil, fmt.Errorf("websocket: writing the response of the handshake: %w", err)
 	}
-	// New lifts the deadline, and whatever http.Server had set.
-	setup := conn.Setup{
+	// New lifts the deadline.
+	p.setup = conn.Setup{
 		Role:        conn.Server,
 		Subprotocol: p.protocol,
 		Deflate:     p.deflate,
@@ -102,5 +110,5 @@ func (p *opening) open(behind []byte, t *tail) (*conn.Conn, error) {
 		OnEnd:       p.place.onEnd(t),
 		Wheel:       p.place.wheel(),
 	}
-	return p.place.join(p.nc, &setup, p.options.Conn), nil
+	return p.join(), nil
 }
