@@ -36,7 +36,7 @@ func (n microseconds) duration() time.Duration { return time.Duration(n) * time.
 
 // Stats returns the connection's counters.
 func (c *Conn) Stats() Stats {
-	if c.readTurn.take() {
+	if c.more.Load() && c.readTurn.take() { // else nothing is waiting to be counted
 		if c.rd != nil {
 			c.countWholes()
 		}
