@@ -56,6 +56,7 @@ func (c *Conn) takeOut() *buffer {
 	c.addSpare()
 	w := &c.wr
 	b := w.out
+	w.company &^= inLine
 	w.out, w.busy, w.flight, w.pongs = nil, true, uint32(min(uint64(len(b.b)), math.MaxUint32)), 0
 	w.batch = uint8((min(len(b.b), bigBuffer) + smallBuffer - 1) / smallBuffer)
 	return b
@@ -256,6 +257,7 @@ func (c *Conn) writeFailed(ctx context.Context, err error) error {
 	c.needSeldom().broken = true
 	putBuffer(c.wr.out)
 	c.wr.out, c.wr.busy, c.wr.flight = nil, false, 0
+	c.wr.company |= failed
 	if c.wr.rare != nil {
 		c.wr.rare.spare = nil
 	}

@@ -26,8 +26,10 @@ type company uint8
 const (
 	patience company = 3 // how many Writes may yet give way in vain
 
-	joined  company = 1 << 5 // somebody has committed behind the Write in line
-	inLine  company = 1 << 6 // a Write has given way; it will send what is in out
+	failed  company = 1 << 3 // a system call has failed, and what was in out is lost
+	joined  company = 1 << 4 // somebody has committed behind the Write in line
+	inLine  company = 1 << 5 // a Write has given way; it will send what is in out
+	away    company = 1 << 6 // and is not back; without inLine somebody else took out
 	ofWrite company = 1 << 7 // who has the write turn is a Write
 )
 
@@ -38,10 +40,10 @@ func (w *writer) met() {
 	}
 }
 
-// follow leaves what is committed to the Write in line, if there is one and out is not
-// full, and reports whether it did. mu is held and the write turn is free.
+// follow leaves what is committed to the Write in line, if there is one, and reports
+// whether it did. mu is held and the write turn is free.
 func (w *writer) follow() bool {
-	if w.company&inLine == 0 || len(w.out.b) >= groupBytes {
+	if w.company&inLine == 0 {
 		return false
 	}
 	w.company |= joined
@@ -53,16 +55,16 @@ func (c *Conn) flushTogether(ctx context.Context) error {
 	w := &c.wr
 	switch {
 	case w.follow():
-		full := c.stats.framesOut%groupFrames == 0
+		enough := c.stats.framesOut%groupFrames == 0
 		c.mu.Unlock()
-		if full {
-			runtime.Gosched() // the one in line has waited long enough
+		if enough {
+			runtime.Gosched() // so that the one in line comes back
 		}
 		return nil
-	case w.company&patience == 0 || len(w.out.b) >= groupBytes:
+	case w.company&away != 0 || w.company&patience == 0 || len(w.out.b) >= groupBytes:
 		return c.flushNow(ctx)
 	}
-	w.company |= inLine
+	w.company |= inLine | away
 	before := c.stats.framesOut
 	c.mu.Unlock()
 	runtime.Gosched()
@@ -77,8 +79,8 @@ func (c *Conn) flushTogether(ctx context.Context) error {
 	return err
 }
 
-// flushGroup is what the Write in line does when it comes back. Somebody else may have
-// sent its message, and some that came later. mu is held, and released.
+// flushGroup is what the Write that has given way does when it is back. mu is held, and
+// released.
 func (c *Conn) flushGroup(ctx context.Context) error {
 	w := &c.wr
 	if w.company&joined != 0 {
@@ -86,10 +88,15 @@ func (c *Conn) flushGroup(ctx context.Context) error {
 	} else {
 		w.company--
 	}
-	w.company &^= inLine | joined
-	if c.broken() {
+	taken := w.company&inLine == 0 // by one who could not wait
+	w.company &^= inLine | away | joined
+	switch {
+	case w.company&failed != 0:
 		defer c.mu.Unlock()
 		return c.writeErr()
+	case taken:
+		c.mu.Unlock()
+		return nil
 	}
 	return c.flushNow(ctx)
 }

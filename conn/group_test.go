@@ -36,7 +36,7 @@ func standInLine(c *Conn, p string) {
 	defer c.mu.Unlock()
 	b := body{op: frame.Text, p: []byte(p), size: len(p)}
 	c.commit(&b, true)
-	c.wr.company |= inLine | patience
+	c.wr.company |= inLine | away | patience
 }
 
 // comeBack is what the Write in line does then.
@@ -98,15 +98,17 @@ func TestNobodyDependsOnTheWriteInLine(t *testing.T) {
 		writes int64
 		want   error // of the Write in line
 	}{
-		"a pong":         {func(_ *testing.T, c *Conn) { c.pong(nil) }, 1, nil},
-		"BeginClose":     {func(_ *testing.T, c *Conn) { c.BeginClose(CloseGoingAway, "") }, 1, nil},
-		"CloseNow":       {func(_ *testing.T, c *Conn) { c.CloseNow() }, 0, ErrClosed},
-		"a large Write":  {func(t *testing.T, c *Conn) { c.Write(t.Context(), Binary, make([]byte, copyMax+1)) }, 0, nil},
-		"a full group":   {func(t *testing.T, c *Conn) { c.Write(t.Context(), Binary, make([]byte, groupBytes)) }, 1, nil},
-		"Ping":           {func(_ *testing.T, c *Conn) { c.sendPing(context.Background()) }, 1, nil},
-		"the cork":       {func(_ *testing.T, c *Conn) { c.flushCorked() }, 1, nil},
-		"a broken wire":  {func(_ *testing.T, c *Conn) { c.wire = &failingWire{c.wire, failed}; c.pong(nil) }, 0, failed},
-		"nothing at all": {func(*testing.T, *Conn) {}, 0, nil},
+		"a pong":               {func(_ *testing.T, c *Conn) { c.pong(nil) }, 1, nil},
+		"a pong, then the end": {func(_ *testing.T, c *Conn) { c.pong(nil); c.CloseNow() }, 1, nil},
+		"a pong, then a Write": {pongThenWrite, 2, nil},
+		"BeginClose":           {func(_ *testing.T, c *Conn) { c.BeginClose(CloseGoingAway, "") }, 1, nil},
+		"CloseNow":             {func(_ *testing.T, c *Conn) { c.CloseNow() }, 0, ErrClosed},
+		"a large Write":        {func(t *testing.T, c *Conn) { c.Write(t.Context(), Binary, make([]byte, copyMax+1)) }, 0, nil},
+		"no more room":         {func(t *testing.T, c *Conn) { writeRoom(t, c) }, 2, nil},
+		"Ping":                 {func(_ *testing.T, c *Conn) { c.sendPing(context.Background()) }, 1, nil},
+		"the cork":             {func(_ *testing.T, c *Conn) { c.flushCorked() }, 1, nil},
+		"a broken wire":        {func(_ *testing.T, c *Conn) { c.wire = &failingWire{c.wire, failed}; c.pong(nil) }, 0, failed},
+		"nothing at all":       {func(*testing.T, *Conn) {}, 0, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, writes, in := tryingServer(t)
@@ -118,7 +120,7 @@ func TestNobodyDependsOnTheWriteInLine(t *testing.T) {
 			if err := comeBack(t.Context(), c); !errors.Is(err, tt.want) {
 				t.Errorf("the Write in line = %v, want %v", err, tt.want)
 			}
-			if got := companyOf(c); got&(inLine|joined) != 0 {
+			if got := companyOf(c); got&(inLine|away|joined) != 0 {
 				t.Errorf("company is %#x, want nobody in line", got)
 			}
 			if tt.want != nil {
@@ -128,6 +130,24 @@ func TestNobodyDependsOnTheWriteInLine(t *testing.T) {
 				t.Errorf("got %q, %v; want %q", p, err, "first")
 			}
 		})
+	}
+}
+
+// pongThenWrite has a pong take out along. Before the Write that has given way is back,
+// no other one does: it would take the first for itself.
+func pongThenWrite(t *testing.T, c *Conn) {
+	c.pong(nil)
+	if err := c.Write(t.Context(), Text, nil); err != nil || companyOf(c)&away == 0 {
+		t.Errorf("Write = %v, company is %#x", err, companyOf(c))
+	}
+}
+
+// writeRoom writes one message more than there is room for.
+func writeRoom(t *testing.T, c *Conn) {
+	for range highWater/copyMax + 1 {
+		if err := c.Write(t.Context(), Binary, make([]byte, copyMax)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -318,7 +338,7 @@ func TestGroupAllocatesNothing(t *testing.T) {
 	c := New(near, Setup{Role: Server}, quiet())
 	defer c.CloseNow()
 	p := make([]byte, 128)
-	for _, state := range []company{patience, patience | inLine} {
+	for _, state := range []company{patience, patience | inLine | away} {
 		allocs := testing.AllocsPerRun(500, func() {
 			c.mu.Lock()
 			c.wr.company = state

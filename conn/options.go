@@ -58,9 +58,9 @@ const (
 	// before a flusher does: a Write must not work for others for ever.
 	letGoRounds = 4
 
-	// groupFrames is how many frames may be committed behind a Write that has given way
-	// before whoever commits gives way too, so that it comes back soon; with groupBytes
-	// the call costs less than the copying, and nobody waits for more.
+	// groupFrames is how many frames are committed behind a Write that has given way
+	// before the one who commits gives way too, so that it comes back soon. For groupBytes
+	// a call costs less than the copying, and nobody need give way.
 	groupFrames = 8
 	groupBytes  = 16 << 10
 
