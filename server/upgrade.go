@@ -109,6 +109,11 @@ func (p *opening) open(behind []byte, t *tail) (*conn.Conn, error) {
 		Buffered:    behind,
 		OnEnd:       p.place.onEnd(t),
 		Wheel:       p.place.wheel(),
+		TakeOver:    t != nil, // serve runs on a fresh goroutine, whose stack shall stay small
 	}
-	return p.join(), nil
+	c, shut := p.join()
+	if shut {
+		p.place.g.sayGoodbyeTo(c)
+	}
+	return c, nil
 }
