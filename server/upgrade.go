@@ -84,7 +84,7 @@ func (p *opening) hijack(w http.ResponseWriter, t *tail) (*conn.Conn, error) {
 
 // answer writes the 101 to nc.
 func (p *opening) answer() error {
-	n := writeNow(p.nc, p.head)
+	n := p.writeNow(p.head)
 	if n == len(p.head) {
 		return nil
 	}
