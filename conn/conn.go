@@ -38,6 +38,11 @@ type Setup struct {
 
 	// Wheel is the owner's timer wheel; nil gives the connection a timer of its own.
 	Wheel *Wheel
+
+	// TakeOver has New take a socket over that it is going to take over: somebody uses
+	// the connection for sure, and it may be a goroutine that would keep what stack that
+	// needs. Else the first who reads or writes does it.
+	TakeOver bool
 }
 
 // Conn is one WebSocket connection. Every method may be called by any goroutine
@@ -90,6 +95,9 @@ func New(nc net.Conn, s Setup, o *Options) *Conn {
 		ownEnd: s.OnEnd,
 	}
 	c.wire = newWire(nc, c.opt.KeepNetConn)
+	if s.TakeOver {
+		c.wire.settle()
+	}
 	// The deadlines of a net.Conn whose socket is taken over are nobody's.
 	c.timed = c.wire.netConn() == nil || nc.SetDeadline(time.Time{}) == nil
 

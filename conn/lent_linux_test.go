@@ -51,6 +51,19 @@ func TestUnusedConnectionTakesNothingOver(t *testing.T) {
 	}
 }
 
+// An owner that knows of a reader has New take the socket over.
+func TestNewTakesOverIfAsked(t *testing.T) {
+	near, far := loopback(t)
+	c := New(near, Setup{Role: Server, TakeOver: true}, quiet())
+	if w := c.wire.(*fdWire); w.users.Load() != 0 || isOpen(near) || c.NetConn() != nil {
+		t.Errorf("users %x, net.Conn open %v", w.users.Load(), isOpen(near))
+	}
+	c.CloseNow()
+	if n, err := far.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("the peer reads %d, %v; want EOF", n, err)
+	}
+}
+
 // The first who reads or writes takes the socket over, once, however many come at the
 // same time, and while the wire is closed under them.
 func TestFirstUsersTakeOverOnce(t *testing.T) {

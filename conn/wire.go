@@ -19,6 +19,8 @@ type wire interface {
 	readPooled(size int) (*buffer, error)
 	// foresee makes what read needs to wait, where the stack is less deep than there.
 	foresee()
+	// settle does at once what the first use of the wire would do.
+	settle()
 	// tryRead is read without waiting: nothing there is 0 and no error.
 	tryRead(p []byte) (int, error)
 	// write waits for room and sends the first bytes of p, at least one.
@@ -87,6 +89,7 @@ func (w *anyWire) readPooled(size int) (*buffer, error) {
 }
 
 func (w *anyWire) foresee()                    {}
+func (w *anyWire) settle()                     {}
 func (w *anyWire) tryRead([]byte) (int, error) { return 0, nil }
 
 // write gives the connection one piece at a time, so that the write timeout

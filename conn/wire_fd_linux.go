@@ -239,6 +239,12 @@ func (w *fdWire) park() *parked {
 
 func (w *fdWire) foresee() { w.park() }
 
+func (w *fdWire) settle() {
+	if w.enter() {
+		w.leave()
+	}
+}
+
 func (w *fdWire) read(p []byte) (int, error) {
 	for {
 		if err := w.awaitEdge(); err != nil {

@@ -8,31 +8,63 @@ import (
 )
 
 // A head is one segment, and so is the answer: mostly the one is there and the other fits, and no deadline is needed,
-// which costs more than the call. What these two leave to do is for nc's own methods, and so are errors. They know
-// exactly a TCP connection: a wrapper around one may count, limit or encrypt.
+// which costs more than the call. What readNow and writeNow leave to do is for nc's own methods, and so are errors. They
+// know exactly a TCP connection: a wrapper around one may count, limit or encrypt.
+
+// trial is what an opening tries the socket with. It is pooled with it: closures made for each call would lie between
+// what stays of many connections, in memory of the same size.
+type trial struct {
+	b               []byte
+	n               int
+	onRead, onWrite func(fd uintptr) bool // made once
+}
 
 // readNow reads what has arrived; 0 if that is nothing, or nc cannot be tried.
-func readNow(nc net.Conn, p []byte) (n int) {
-	if nc, ok := nc.(*net.TCPConn); ok {
-		if raw, err := nc.SyscallConn(); err == nil {
-			raw.Read(func(fd uintptr) bool {
-				n, _ = syscall.Read(int(fd), p)
-				return true
-			})
-		}
+func (p *opening) readNow(b []byte) int {
+	raw := p.try(b)
+	if raw == nil {
+		return 0
 	}
-	return max(n, 0)
+	raw.Read(p.trial.onRead)
+	p.trial.b = nil
+	return max(p.trial.n, 0)
 }
 
 // writeNow writes what the socket takes; 0 if that is nothing, or nc cannot be tried.
-func writeNow(nc net.Conn, p []byte) (n int) {
-	if nc, ok := nc.(*net.TCPConn); ok {
-		if raw, err := nc.SyscallConn(); err == nil {
-			raw.Write(func(fd uintptr) bool {
-				n, _ = syscall.Write(int(fd), p)
-				return true
-			})
-		}
+func (p *opening) writeNow(b []byte) int {
+	raw := p.try(b)
+	if raw == nil {
+		return 0
 	}
-	return max(n, 0)
+	raw.Write(p.trial.onWrite)
+	p.trial.b = nil
+	return max(p.trial.n, 0)
+}
+
+// try is nil if nc is no TCP connection, or closed.
+func (p *opening) try(b []byte) syscall.RawConn {
+	nc, ok := p.nc.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	raw, err := nc.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	t := &p.trial
+	if t.onRead == nil {
+		t.onRead, t.onWrite = t.read, t.write
+	}
+	t.b, t.n = b, 0
+	return raw
+}
+
+func (t *trial) read(fd uintptr) bool {
+	t.n, _ = syscall.Read(int(fd), t.b)
+	return true
+}
+
+func (t *trial) write(fd uintptr) bool {
+	t.n, _ = syscall.Write(int(fd), t.b)
+	return true
 }

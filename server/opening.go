@@ -19,6 +19,7 @@ type opening struct {
 	header  http.Header // of the response: what is in it goes out, and Authorize may add to it
 	verdict
 	setup conn.Setup
+	trial trial
 
 	// Under Upgrade and Handler.
 	http *http.Request // nil under UpgradeConn
@@ -55,7 +56,7 @@ func (p *opening) free() {
 	if cap(head) > keptAnswer {
 		head = nil
 	}
-	*p = opening{in: in}
+	*p = opening{in: in, trial: p.trial}
 	p.head = head
 	openings.Put(p)
 }

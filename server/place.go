@@ -135,29 +135,31 @@ func (g *Group) leftHook() endHook {
 	return g.left
 }
 
-// join makes the connection and its member in one step, so that it cannot end in between.
-func (p *opening) join() *conn.Conn {
+// join makes the connection and its member in one step, so that it cannot end in between. shut says that Shutdown came
+// while the handshake was answered.
+func (p *opening) join() (c *conn.Conn, shut bool) {
 	g := p.place.g
 	if g == nil {
-		return p.connect()
+		return p.connect(), false
 	}
-	c, closing, forced := p.joinGroup(g)
-	switch { // Shutdown came while the handshake was answered
-	case forced:
-		c.CloseNow()
-	case closing:
-		g.sendAway(c)
-	}
-	return c
-}
-
-func (p *opening) joinGroup(g *Group) (c *conn.Conn, closing, forced bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c = p.connect()
 	g.conns++
 	g.pending--
-	return c, g.closing, g.forced
+	return c, g.closing
+}
+
+// sayGoodbyeTo ends a connection that came when the group was shut down.
+func (g *Group) sayGoodbyeTo(c *conn.Conn) {
+	g.mu.Lock()
+	forced := g.forced
+	g.mu.Unlock()
+	if forced {
+		c.CloseNow()
+	} else {
+		g.sendAway(c)
+	}
 }
 
 // connect has the large frame of a Setup by itself.

@@ -57,7 +57,7 @@ func (p *opening) receive() error {
 	if cap(p.in) == 0 {
 		p.in = make([]byte, 0, firstRead)
 	}
-	p.in = p.in[:readNow(p.nc, p.in[:cap(p.in)])]
+	p.in = p.in[:p.readNow(p.in[:cap(p.in)])]
 	err := p.scan()
 	if err == handshake.ErrShort {
 		p.bind(p.options.timeout())

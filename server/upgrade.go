@@ -84,7 +84,7 @@ func (p *opening) hijack(w http.ResponseWriter, t *tail) (*conn.Conn, error) {
 
 // answer writes the 101 to nc.
 func (p *opening) answer() error {
-	n := writeNow(p.nc, p.head)
+	n := p.writeNow(p.head)
 	if n == len(p.head) {
 		return nil
 	}
@@ -109,6 +109,11 @@ func (p *opening) open(behind []byte, t *tail) (*conn.Conn, error) {
 		Buffered:    behind,
 		OnEnd:       p.place.onEnd(t),
 		Wheel:       p.place.wheel(),
+		TakeOver:    t != nil, // serve runs on a fresh goroutine, whose stack shall stay small
 	}
-	return p.join(), nil
+	c, shut := p.join()
+	if shut {
+		p.place.g.sayGoodbyeTo(c)
+	}
+	return c, nil
 }
