@@ -125,27 +125,30 @@ func (c *Conn) Done() <-chan struct{} { return c.madeDone() }
 // is asked under one may ask for Done.
 func (c *Conn) madeDone() chan struct{} {
 	s := c.needSeldom()
-	if done := s.done.Load(); done != nil {
+	switch done := s.done.Load(); done {
+	case nil:
+		made := make(chan struct{})
+		s.done.CompareAndSwap(nil, &made)
+	case doneUnasked:
+		made := make(chan struct{})
+		close(made)
+		s.done.CompareAndSwap(doneUnasked, &made)
+	default:
 		return *done
 	}
-	done := make(chan struct{})
-	s.done.CompareAndSwap(nil, &done)
-	return *s.done.Load()
+	return c.madeDone() // somebody else may have been faster
 }
 
-// closeDone closes done. If nobody has asked for it, it is one that all have.
+// closeDone closes done, or leaves that to who asks for it first.
 func (c *Conn) closeDone() {
-	if s := c.needSeldom(); !s.done.CompareAndSwap(nil, &doneAlready) {
+	if s := c.needSeldom(); !s.done.CompareAndSwap(nil, doneUnasked) {
 		close(*s.done.Load())
 	}
 }
 
-// doneAlready is closed, so nobody ever waits for it.
-var doneAlready = func() chan struct{} {
-	done := make(chan struct{})
-	close(done)
-	return done
-}()
+// doneUnasked stands for the channel of a connection that has ended before anybody asked
+// for it.
+var doneUnasked = new(chan struct{})
 
 // Err is nil while the connection goes on. Then it is the Close received if one
 // came, else the first failure of either direction, a *[CloseError].
