@@ -1,6 +1,9 @@
 package conn
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Corking. While complete frames wait in the read buffer, whoever reads them is
 // about to answer them too. So what is written meanwhile stays in out and goes to
@@ -61,7 +64,7 @@ func (c *Conn) lookAhead() {
 		c.rd.corks = c.rd.corks || more
 		c.more.Store(more)
 	}
-	if !more {
+	if !more || c.rd.wholes == math.MaxUint16 {
 		c.countWholes()
 	}
 }

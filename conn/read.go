@@ -38,8 +38,7 @@ type reader struct {
 
 	watched bool // a watch has begun with the context of the call
 
-	// Messages by collectWhole that are not in Conn.stats yet, no more than one buffer
-	// has.
+	// Messages by collectWhole that are not in Conn.stats yet.
 	wholes     uint16
 	wholeBytes uint32
 

@@ -45,7 +45,7 @@ func (t *readTurn) await(mu *sync.Mutex, done <-chan struct{}) bool {
 	if t.takeOrLine() {
 		return true
 	}
-	got := t.line.acquire(mu, done)
+	got := t.line.await(mu, done)
 	t.settle()
 	return got
 }

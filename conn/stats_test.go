@@ -193,3 +193,26 @@ func TestStatsBetweenMessagesThatCameTogether(t *testing.T) {
 		})
 	}
 }
+
+// What came behind the handshake may be more than any buffer that is read into, and so
+// the messages in it more than are counted at once.
+func TestStatsOfManyMessagesInOneBuffer(t *testing.T) {
+	const n = 1<<16 + 10
+	synctest.Test(t, func(t *testing.T) {
+		near, far := wiretest.Pipe(0)
+		defer far.Close()
+		in := bytes.Repeat(frameOf(Server, true, frame.Text, "x"), n)
+		c := New(near, Setup{Role: Client, Buffered: in}, quiet())
+		defer c.CloseNow()
+		far.CloseWrite()
+		got := 0
+		for _, err := range c.Messages(t.Context()) {
+			if err == nil {
+				got++
+			}
+		}
+		if s := c.Stats(); got != n || s.FramesIn != n || s.BytesIn != n {
+			t.Errorf("%d messages, %+v; want %d of each", got, s, n)
+		}
+	})
+}

@@ -102,9 +102,9 @@ func (w *watch) begin(ctx context.Context) {
 
 // end is called after the waits of a call, if it had any. The watcher is kept only if
 // the same channel came a second time: most programs use one context for all calls or
-// a new one for each. w may be nil.
+// a new one for each.
 func (w *watch) end(ctx context.Context) {
-	if ctx.Done() == nil || w == nil {
+	if ctx.Done() == nil {
 		return
 	}
 	w.mu.Lock()
