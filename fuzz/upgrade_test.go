@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +37,7 @@ const goodRequest = "GET /chat?a=b HTTP/1.1\r\n" +
 var requests = []string{
 	goodRequest,
 	strings.Replace(goodRequest, "/chat", "http://server.example.com/chat", 1),
+	strings.NewReplacer("/chat", "http://server.example.com/chat", "Host: ", "Host: a b").Replace(goodRequest),
 	strings.Replace(goodRequest, "\r\nConnection: ", "\r\nConnection: keep-alive\r\nconnection: close, ", 1),
 	strings.Replace(goodRequest, "http://server", "https://server", 1),
 	strings.Replace(goodRequest, "http://server", "null", 1),
@@ -183,16 +185,21 @@ func (got *answer) read(t *testing.T, nc net.Conn) {
 func upgradeHTTP(t *testing.T, o *server.Options, request, cuts []byte) (got answer) {
 	a, nc := clientOf(request, cuts)
 	got.err = errors.New("the handler was not called")
-	over := make(chan struct{})
+	over, end := make(chan struct{}), sync.Once{}
 	l := &oneConn{nc: make(chan net.Conn, 1), closed: make(chan struct{})}
 	l.nc <- nc
-	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	refused := func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed { // by net/http, without calling the handler
+			end.Do(func() { close(over) })
+		}
+	}
+	s := &http.Server{ConnState: refused, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var c *conn.Conn
 		if c, got.err = server.Upgrade(w, r, o); got.err == nil {
 			got.got, _ = readAll(context.Background(), c, byRead)
 			<-c.Done()
 		}
-		close(over)
+		end.Do(func() { close(over) })
 	})}
 	go s.Serve(l)
 	<-over

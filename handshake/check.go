@@ -19,8 +19,8 @@ import (
 //	     breaks the grammar (RFC 6455, section 4.3) and is 400; 256 and above are 426.
 func (r *Request) Check() error {
 	for _, check := range []func(*Request) error{
-		(*Request).checkLine, (*Request).checkHost, (*Request).checkBody, (*Request).checkUpgrade,
-		(*Request).checkVersion, (*Request).checkKey, (*Request).checkLists,
+		(*Request).checkLine, (*Request).checkHost, (*Request).checkTarget, (*Request).checkBody,
+		(*Request).checkUpgrade, (*Request).checkVersion, (*Request).checkKey, (*Request).checkLists,
 	} {
 		if err := check(r); err != nil {
 			return err
@@ -47,22 +47,26 @@ func (r *Request) checkLine() error {
 	case !ok || minor == 0:
 		return refusef(400, "RFC 6455, section 4.2.1", "HTTP version is %q, want HTTP/1.1", cut(r.Proto))
 	}
-	authority, target, err := splitTarget(r.Target)
-	if err != nil {
-		return err
-	}
-	// The authority of absolute-form replaces the Host header (RFC 9112, section 3.2.2).
-	if r.Target = target; authority != "" {
-		r.Host = authority
+	return nil
+}
+
+// checkHost: the Host header is well-formed, also where the target outranks it (RFC 9112, section 3.2). RFC 6455,
+// section 4.2.1, step 2, wants the server's authority in it, so an empty one is refused too.
+func (r *Request) checkHost() error {
+	if _, ok := parseHost(r.Host); !ok {
+		return refusef(400, "RFC 9112, section 3.2", "malformed Host header %q", cut(r.Host))
 	}
 	return nil
 }
 
-// checkHost: the Host header is well-formed (RFC 9112, section 3.2). RFC 6455, section 4.2.1, step 2, wants the
-// server's authority in it, so an empty one is refused too.
-func (r *Request) checkHost() error {
-	if _, ok := parseHost(r.Host); !ok {
-		return refusef(400, "RFC 9112, section 3.2", "malformed Host header %q", cut(r.Host))
+// checkTarget: origin-form or absolute-form, whose authority replaces the Host header (RFC 9112, section 3.2.2).
+func (r *Request) checkTarget() error {
+	authority, target, err := splitTarget(r.Target)
+	if err != nil {
+		return err
+	}
+	if r.Target = target; authority != "" {
+		r.Host = authority
 	}
 	return nil
 }

@@ -95,6 +95,8 @@ var refusals = []struct {
 	{"malformed host", func(r *Request) { r.Host = "a b" }, 400},
 	{"host list", func(r *Request) { r.Host = "a,b" }, 400},
 	{"host with port out of range", func(r *Request) { r.Host = "a:65536" }, 400},
+	{"malformed host behind a target that outranks it", func(r *Request) { r.Target, r.Host = "http://example.com/", "a b" }, 400},
+	{"no host behind a target that outranks it", func(r *Request) { r.Target, r.Host = "http://example.com/", "" }, 400},
 	{"host unclosed", func(r *Request) { r.Host = "[::1" }, 400},
 
 	{"body", func(r *Request) { r.ContentLength = 5 }, 400},
