@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/tidewire/websocket/frame"
@@ -326,28 +325,6 @@ func TestForeignWire(t *testing.T) {
 	a, _ := net.Pipe()
 	newAnyWire(a).closeWrite() // has none: nothing happens
 	a.Close()
-}
-
-// One without deadlines can only be interrupted by closing it, and then it is.
-func TestConnectionWithoutDeadlines(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		near, far := wiretest.Pipe(0)
-		c := New(wiretest.NoDeadlines(near), Setup{Role: Server}, quiet())
-		far.Write(frameOf(Client, fin, frame.Text, "works"))
-		wantMessage(t, c, Text, "works")
-		if err := c.Write(t.Context(), Text, []byte("too")); err != nil {
-			t.Errorf("Write = %v", err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if _, _, err := c.Read(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Read = %v, want context.DeadlineExceeded", err)
-		}
-		if _, _, err := c.Read(t.Context()); !errors.Is(err, net.ErrClosed) || closeError(t, err).Code != CloseAbnormal {
-			t.Errorf("the next Read = %v, want a connection that is closed", err)
-		}
-		<-c.Done()
-	})
 }
 
 // dead is what a lost network looks like: a timeout that is no deadline.
