@@ -171,38 +171,6 @@ func TestLossOfTheStreamSendsNoClose(t *testing.T) {
 	}
 }
 
-// Checklist: T6
-func TestOutgoingTextMustBeUTF8(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for _, role := range both {
-			c, p := newPeer(t, role, quiet())
-			for _, bad := range []string{"\xff", "ok\xed\xa0\x80", "half \xe2\x82"} {
-				if err := c.Write(t.Context(), Text, []byte(bad)); err == nil {
-					t.Errorf("Write(Text, %q) = nil, want an error", bad)
-				}
-				if err := c.Post(Text, []byte(bad)); err == nil {
-					t.Errorf("Post(Text, %q) = nil, want an error", bad)
-				}
-				if _, err := Prepare(Text, []byte(bad)); err == nil {
-					t.Errorf("Prepare(Text, %q) = nil, want an error", bad)
-				}
-			}
-			p.expectNothing()
-			if err := c.Write(t.Context(), Binary, []byte("\xff")); err != nil {
-				t.Errorf("Write(Binary, ff) = %v", err)
-			}
-			p.expect(frame.Binary, "\xff")
-		}
-		trusting := quiet()
-		trusting.TrustText = true
-		c, p := newPeer(t, Server, trusting)
-		if err := c.Write(t.Context(), Text, []byte("\xff")); err != nil {
-			t.Errorf("Write(Text, ff) with TrustText = %v", err)
-		}
-		p.expect(frame.Text, "\xff")
-	})
-}
-
 // Checklist: G6
 func TestNumberedMessagesArriveInOrder(t *testing.T) {
 	n := 1_000_000

@@ -179,7 +179,7 @@ func wantWire(t *testing.T, role Role, typ MessageType, size int, header []byte,
 
 // Checklist: T6
 func TestWriteRefusesTextThatIsNotUTF8(t *testing.T) {
-	bad := [][]byte{{0xff}, {'a', 0xc3}, {0xed, 0xa0, 0x80}, {0xc0, 0x80}, {0xf4, 0x90, 0x80, 0x80}}
+	bad := [][]byte{{0xff}, {'a', 0xc3}, []byte("half \xe2\x82"), []byte("ok\xed\xa0\x80"), {0xc0, 0x80}, {0xf4, 0x90, 0x80, 0x80}}
 	for _, role := range both {
 		synctest.Test(t, func(t *testing.T) {
 			c, p := newPeer(t, role, quiet())
