@@ -5,8 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
@@ -14,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tidewire/websocket/internal/alone"
 )
 
 // pollerPair is a connection that a poller serves with r, and its peer.
@@ -310,19 +310,11 @@ func shortConnection(t *testing.T, d *dialer, i int) (served bool) {
 	return served
 }
 
-// starving is set in the process that has few descriptors.
-const starving = "TIDEWIRE_TEST_STARVING"
-
 // Without a descriptor to spare for a poller a connection stays on its net.Conn, and
 // without one for the copy of its own it uses that of its net.Conn: nothing is lost,
 // nothing leaked.
 func TestExhaustedDescriptors(t *testing.T) {
-	if os.Getenv(starving) == "" {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestExhaustedDescriptors$", "-test.v")
-		cmd.Env = append(os.Environ(), starving+"=1")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%v\n%s", err, out)
-		}
+	if !alone.Run(t) { // with few descriptors
 		return
 	}
 	d := newDialer(t)
