@@ -230,7 +230,7 @@ func TestShortConnections(t *testing.T) {
 		return
 	}
 	spinUntil(t, func() bool { return leaders() == 0 && workers() == 0 })
-	spinUntil(t, func() bool { n, _ := ours(); return n == 0 })
+	wantNoneOfOurs(t)
 	t.Logf("%d connections, %d of them served, in %v", n, served.Load(), time.Since(start))
 	spinUntil(t, func() bool { return openDescriptors(t) <= before+16 }) // the listeners
 }

@@ -442,7 +442,7 @@ func TestServedConnectionHoldsNothingWhileItWaits(t *testing.T) {
 		for _, c := range cs {
 			spinUntil(t, func() bool { return c.serving.state.Load() == served && c.readTurn.waiting.Load() != notWaiting })
 		}
-		spinUntil(t, func() bool { n, _ := ours(); return n == 0 })
+		wantNoneOfOurs(t)
 		return heapAlloc()
 	}
 	before := idle("before a message")
