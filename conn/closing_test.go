@@ -198,20 +198,9 @@ func TestClosingIsBoundedInTime(t *testing.T) {
 		},
 	}
 	peers := map[string]func(c *Conn, p *peer){
-		"mute": func(c *Conn, p *peer) {},
-		"deaf": func(c *Conn, p *peer) { fillSocket(c, p) },
-		"chatty": func(c *Conn, p *peer) {
-			go func() {
-				for {
-					p.nc.Write(p.frame(true, frame.Text, "x"))
-					select {
-					case <-c.Done():
-						return
-					case <-time.After(time.Millisecond):
-					}
-				}
-			}()
-		},
+		"mute":   func(c *Conn, p *peer) {},
+		"deaf":   func(c *Conn, p *peer) { fillSocket(c, p) },
+		"chatty": func(c *Conn, p *peer) { go chatter(c, p) },
 	}
 	for rname, read := range readers {
 		for pname, prepare := range peers {
@@ -219,36 +208,55 @@ func TestClosingIsBoundedInTime(t *testing.T) {
 				inBothRoles(t, func(t *testing.T, role Role) {
 					c, p := newPeer(t, role, quiet())
 					prepare(c, p)
-					reading := make(chan result, 1)
-					if read != nil {
-						reading = later(func() error {
-							for {
-								if err := read(c); err != nil || c.readErr() != nil {
-									return err
-								}
-							}
-						})
-					}
-					synctest.Wait()
-					start := time.Now()
-					if err := c.Close(); err == nil || IsNormal(err) {
-						t.Errorf("Close returned %v, want that the peer did not answer", err)
-					}
-					if d := time.Since(start); d != defaultCloseTimeout {
-						t.Errorf("Close returned after %v, want %v", d, defaultCloseTimeout)
-					}
-					wantEnd(t, c, true)
-					if read != nil {
-						if got := <-reading; !errors.Is(got.err, errNoClose) {
-							t.Errorf("the reader returned %v, want %v", got.err, errNoClose)
-						}
-					}
-					if got := closeError(t, c.Err()); got.Code != CloseAbnormal || got.Sent != CloseNormal || got.Remote {
-						t.Errorf("Err is %+v, want ours without an answer", *got)
-					}
+					wantCut(t, c, read)
 				})
 			})
 		}
+	}
+}
+
+// chatter sends a message every millisecond and looks at nothing.
+func chatter(c *Conn, p *peer) {
+	for {
+		p.nc.Write(p.frame(true, frame.Text, "x"))
+		select {
+		case <-c.Done():
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// wantCut wants that Close ends a connection whose peer does not answer in
+// CloseTimeout, and with it a loop around read, if that is not nil.
+func wantCut(t *testing.T, c *Conn, read func(c *Conn) error) {
+	t.Helper()
+	reading := make(chan result, 1)
+	if read != nil {
+		reading = later(func() error {
+			for {
+				if err := read(c); err != nil || c.readErr() != nil {
+					return err
+				}
+			}
+		})
+	}
+	synctest.Wait()
+	start := time.Now()
+	if err := c.Close(); err == nil || IsNormal(err) {
+		t.Errorf("Close returned %v, want that the peer did not answer", err)
+	}
+	if d := time.Since(start); d != defaultCloseTimeout {
+		t.Errorf("Close returned after %v, want %v", d, defaultCloseTimeout)
+	}
+	wantEnd(t, c, true)
+	if read != nil {
+		if got := <-reading; !errors.Is(got.err, errNoClose) {
+			t.Errorf("the reader returned %v, want %v", got.err, errNoClose)
+		}
+	}
+	if got := closeError(t, c.Err()); got.Code != CloseAbnormal || got.Sent != CloseNormal || got.Remote {
+		t.Errorf("Err is %+v, want ours without an answer", *got)
 	}
 }
 
