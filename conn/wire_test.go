@@ -220,6 +220,21 @@ func TestWaitingConnectionHoldsNoBuffer(t *testing.T) {
 func TestTriesDoNotWait(t *testing.T) {
 	near, far := loopback(t)
 	w := newWire(near, true)
+	tryReads(t, w, far)
+	tryWrites(t, w, far)
+	w.closeNow()
+	p := make([]byte, 10)
+	if _, err := w.read(p); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("read behind closeNow: %v", err)
+	}
+	if _, err := w.tryRead(p); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("tryRead behind closeNow: %v", err)
+	}
+}
+
+// tryReads reads where nothing is there, behind a deadline, and where something is.
+func tryReads(t *testing.T, w wire, far *net.TCPConn) {
+	t.Helper()
 	p := make([]byte, 10)
 	if n, err := w.tryRead(p); n != 0 || err != nil {
 		t.Errorf("tryRead of nothing = %d, %v; want 0, nil", n, err)
@@ -239,8 +254,12 @@ func TestTriesDoNotWait(t *testing.T) {
 	if b, err := w.readPooled(smallBuffer); err != nil || string(b.b) != "there" {
 		t.Errorf("readPooled = %v, %v", b, err)
 	}
+}
 
-	// A socket that is full takes nothing, then goes on.
+// tryWrites writes into a socket that is full and takes nothing, then goes on, and then
+// is shut on both sides.
+func tryWrites(t *testing.T, w wire, far *net.TCPConn) {
+	t.Helper()
 	big := make([]byte, 1<<20)
 	total := 0
 	for {
@@ -264,21 +283,13 @@ func TestTriesDoNotWait(t *testing.T) {
 	if n, err := w.writev([]byte("head"), []byte("body")); n == 0 || err != nil {
 		t.Errorf("writev = %d, %v", n, err)
 	}
-
 	w.closeWrite()
 	if _, err := w.tryWrite(big); !errors.Is(err, errBrokenPipe) {
 		t.Errorf("tryWrite behind closeWrite: %v, want EPIPE", err)
 	}
 	far.CloseWrite()
-	if _, err := w.read(p); err != io.EOF {
+	if _, err := w.read(big); err != io.EOF {
 		t.Errorf("read at the end: %v, want io.EOF", err)
-	}
-	w.closeNow()
-	if _, err := w.read(p); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("read behind closeNow: %v", err)
-	}
-	if _, err := w.tryRead(p); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("tryRead behind closeNow: %v", err)
 	}
 }
 
