@@ -138,19 +138,7 @@ func cancelBetweenBytes(t *testing.T, role Role, a, b readCall) {
 		if handed && call.name != "Ping" {
 			gone = true // a Reader that handed out bytes has given up its message
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		result := call.start(ctx, c)
-		synctest.Wait()
-		p.send(in[i : i+1])
-		synctest.Wait()
-		cancel()
-		r := <-result
-		if !errors.Is(r.err, context.Canceled) {
-			t.Fatalf("%s canceled behind byte %d: got %q, %v; want context.Canceled", call.name, i, r.got, r.err)
-		}
-		if err := c.Err(); err != nil {
-			t.Fatalf("Err after %s was canceled behind byte %d: %v, want nil", call.name, i, err)
-		}
+		r := cancelBehind(t, c, p, call, in, i)
 		handed = handed || r.got != ""
 		gone = gone || call.name == "Discard" && i+1 >= openAt(p.role)
 	}
@@ -161,6 +149,22 @@ func cancelBetweenBytes(t *testing.T, role Role, a, b readCall) {
 	}
 	wantMessage(t, c, Binary, "behind it")
 	wantPongs(t, p, "one", "")
+}
+
+// cancelBehind has byte i of in come while a call waits, and cancels the call then.
+func cancelBehind(t *testing.T, c *Conn, p *peer, call readCall, in []byte, i int) outcome {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	result := call.start(ctx, c)
+	synctest.Wait()
+	p.send(in[i : i+1])
+	synctest.Wait()
+	cancel()
+	r := <-result
+	if !errors.Is(r.err, context.Canceled) || c.Err() != nil {
+		t.Fatalf("%s canceled behind byte %d: got %q, %v, want context.Canceled; Err %v, want nil", call.name, i, r.got, r.err, c.Err())
+	}
+	return r
 }
 
 // wantMessage reads the next message.

@@ -107,29 +107,36 @@ var endings = []ending{
 
 // Checklist: L11, L13, V17
 func TestErrSaysHowItEnded(t *testing.T) {
+	behindEveryEnding(t, func(t *testing.T, c *Conn, e ending) {
+		err := c.Err()
+		got := closeError(t, err)
+		if got.Code != e.code || got.Sent != e.sent || got.Reason != e.reason || got.Remote != e.remote {
+			t.Errorf("Err is %+v, want code %d, sent %d, reason %q, remote %v", *got, e.code, e.sent, e.reason, e.remote)
+		}
+		if IsNormal(err) != e.normal {
+			t.Errorf("IsNormal(%v) is %v, want %v", err, !e.normal, e.normal)
+		}
+		if e.is != nil && !errors.Is(err, e.is) {
+			t.Errorf("Err is %v, want it to match %v", err, e.is)
+		}
+		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Err is %v, which matches a context's error", err)
+		}
+		if got.Code == CloseAbnormal && got.Unwrap() == nil {
+			t.Errorf("Err is %+v, want a cause", *got)
+		}
+	})
+}
+
+// behindEveryEnding runs f with a connection that has ended, in every way there is.
+func behindEveryEnding(t *testing.T, f func(t *testing.T, c *Conn, e ending)) {
 	for _, e := range endings {
 		t.Run(e.name, func(t *testing.T) {
 			inBothRoles(t, func(t *testing.T, role Role) {
 				c, p := newPeer(t, role, quiet())
 				e.do(c, p)
 				<-c.Done()
-				err := c.Err()
-				got := closeError(t, err)
-				if got.Code != e.code || got.Sent != e.sent || got.Reason != e.reason || got.Remote != e.remote {
-					t.Errorf("Err is %+v, want code %d, sent %d, reason %q, remote %v", *got, e.code, e.sent, e.reason, e.remote)
-				}
-				if IsNormal(err) != e.normal {
-					t.Errorf("IsNormal(%v) is %v, want %v", err, !e.normal, e.normal)
-				}
-				if e.is != nil && !errors.Is(err, e.is) {
-					t.Errorf("Err is %v, want it to match %v", err, e.is)
-				}
-				if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("Err is %v, which matches a context's error", err)
-				}
-				if got.Code == CloseAbnormal && got.Unwrap() == nil {
-					t.Errorf("Err is %+v, want a cause", *got)
-				}
+				f(t, c, e)
 			})
 		})
 	}
@@ -184,36 +191,29 @@ func everyMethod(c *Conn) (reads, writes map[string]error) {
 }
 
 func TestEveryMethodAfterEveryEnding(t *testing.T) {
-	for _, e := range endings {
-		t.Run(e.name, func(t *testing.T) {
-			inBothRoles(t, func(t *testing.T, role Role) {
-				c, p := newPeer(t, role, quiet())
-				e.do(c, p)
-				<-c.Done()
-				end := c.Err()
-				reads, writes := everyMethod(c)
-				for range 2 { // for ever
-					again, alsoAgain := everyMethod(c)
-					for name, err := range again {
-						if err == nil || err != reads[name] || err != reads["Read"] {
-							t.Errorf("%s returned %v, then %v; want the error of reading, %v", name, reads[name], err, reads["Read"])
-						}
-					}
-					for name, err := range alsoAgain {
-						if err == nil || err != writes[name] || err != writes["Write"] {
-							t.Errorf("%s returned %v, then %v; want the error of writing, %v", name, writes[name], err, writes["Write"])
-						}
-					}
+	behindEveryEnding(t, func(t *testing.T, c *Conn, e ending) {
+		end := c.Err()
+		reads, writes := everyMethod(c)
+		for range 2 { // for ever
+			again, alsoAgain := everyMethod(c)
+			for name, err := range again {
+				if err == nil || err != reads[name] || err != reads["Read"] {
+					t.Errorf("%s returned %v, then %v; want the error of reading, %v", name, reads[name], err, reads["Read"])
 				}
-				if c.Err() != end {
-					t.Errorf("Err became %v, want %v for ever", c.Err(), end)
+			}
+			for name, err := range alsoAgain {
+				if err == nil || err != writes[name] || err != writes["Write"] {
+					t.Errorf("%s returned %v, then %v; want the error of writing, %v", name, writes[name], err, writes["Write"])
 				}
-				if err := c.Close(); e.normal != (err == nil) {
-					t.Errorf("Close returned %v, want nil only after a normal end", err)
-				}
-			})
-		})
-	}
+			}
+		}
+		if c.Err() != end {
+			t.Errorf("Err became %v, want %v for ever", c.Err(), end)
+		}
+		if err := c.Close(); e.normal != (err == nil) {
+			t.Errorf("Close returned %v, want nil only after a normal end", err)
+		}
+	})
 }
 
 // The calls of a program that ends at the same time meet the ending anywhere.

@@ -3,7 +3,6 @@ package conn
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"testing"
@@ -59,16 +58,7 @@ func TestCanceledReadsKeepEveryCompressedByte(t *testing.T) {
 			if i%2 == 1 {
 				call = b
 			}
-			ctx, cancel := context.WithCancel(t.Context())
-			result := call.start(ctx, c)
-			synctest.Wait()
-			p.send(in[i : i+1])
-			synctest.Wait()
-			cancel()
-			r := <-result
-			if !errors.Is(r.err, context.Canceled) || c.Err() != nil {
-				t.Fatalf("%s canceled behind byte %d: got %q, %v; Err %v", call.name, i, r.got, r.err, c.Err())
-			}
+			r := cancelBehind(t, c, p, call, in, i)
 			handed = handed || r.got != ""
 			gone = gone || call.name == "Discard" && i+1 >= openAt(p.role)
 		}
