@@ -39,9 +39,9 @@ type Setup struct {
 	// Wheel is the owner's timer wheel; nil gives the connection a timer of its own.
 	Wheel *Wheel
 
-	// TakeOver has New take a socket over that it is going to take over: somebody uses
-	// the connection for sure, and it may be a goroutine that would keep what stack that
-	// needs. Else the first who reads or writes does it.
+	// TakeOver has New itself take the socket over, if it is to be taken over at all: see
+	// Options.KeepNetConn. Else the first who reads or writes does it, which needs some
+	// stack that a goroutine keeps, and a connection that ends before is spared it.
 	TakeOver bool
 }
 

@@ -17,7 +17,8 @@ type wire interface {
 	// readPooled waits for bytes and puts them into a pooled buffer of that size, which
 	// is taken, where the system allows it, only when they are there.
 	readPooled(size int) (*buffer, error)
-	// foresee makes what read needs to wait, where the stack is less deep than there.
+	// foresee makes what read needs for waiting. It is called where the stack is less deep
+	// than in read, because a goroutine that waits keeps what it has needed.
 	foresee()
 	// settle does at once what the first use of the wire would do.
 	settle()
