@@ -35,8 +35,8 @@ func TestTakenOverSocketKeepsItsAddresses(t *testing.T) {
 		l.Close()
 		_, nc := connected(t, "tcp", on)
 		local, remote := nc.LocalAddr().String(), nc.RemoteAddr().String()
-		c := New(nc, Setup{Role: Server}, quiet())
-		if c.NetConn() != nil {
+		c := New(nc, Setup{Role: Server, TakeOver: true}, quiet())
+		if w, ok := c.wire.(*fdWire); !ok || w.addrs.Load().local.lent != nil {
 			t.Fatal("the socket was not taken over")
 		}
 		for _, when := range []string{"open", "closed"} {
