@@ -31,9 +31,12 @@ type wire interface {
 	tryWrite(p []byte) (int, error)
 	// tries reports whether tryRead and tryWrite can do anything.
 	tries() bool
+	// mayRead reports whether tryRead may find something.
+	mayRead() bool
 	// tellEdges has c.claimServe called, and c served by whoever calls it, when
-	// something may have come. It reports false if the wire cannot do that.
-	tellEdges(c *Conn) bool
+	// something may have come. It reports false if the wire cannot do that. If it has
+	// begun with this call, so that even what has come before will be told of, fresh is true.
+	tellEdges(c *Conn) (told, fresh bool)
 	// resumes reports whether a write that met a deadline leaves the wire usable.
 	resumes() bool
 
@@ -105,8 +108,10 @@ func (w *anyWire) writev(head, body []byte) (int, error) {
 
 func (w *anyWire) tryWrite([]byte) (int, error) { return 0, nil }
 func (w *anyWire) tries() bool                  { return false }
-func (w *anyWire) tellEdges(*Conn) bool         { return false }
+func (w *anyWire) mayRead() bool                { return false }
 func (w *anyWire) resumes() bool                { return !w.tls && !w.cut.Load() }
+
+func (w *anyWire) tellEdges(*Conn) (told, fresh bool) { return false, false }
 
 func (w *anyWire) netConn() net.Conn    { return w.nc }
 func (w *anyWire) localAddr() net.Addr  { return w.nc.LocalAddr() }
