@@ -539,6 +539,8 @@ func TestLateEventsAreNobodys(t *testing.T) {
 	event := func() *fdWire {
 		place.mu.Lock()
 		defer place.mu.Unlock()
+		place.p.mu.Lock()
+		defer place.p.mu.Unlock()
 		return place.p.wireOf(&late)
 	}
 	if event() != old {
