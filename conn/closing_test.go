@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -13,7 +11,6 @@ import (
 	"time"
 
 	"github.com/tidewire/websocket/frame"
-	"github.com/tidewire/websocket/internal/wiretest"
 )
 
 // inBothRoles runs f in a bubble of virtual time, as a server and as a client.
@@ -201,20 +198,9 @@ func TestClosingIsBoundedInTime(t *testing.T) {
 		},
 	}
 	peers := map[string]func(c *Conn, p *peer){
-		"mute": func(c *Conn, p *peer) {},
-		"deaf": func(c *Conn, p *peer) { fillSocket(c, p) },
-		"chatty": func(c *Conn, p *peer) {
-			go func() {
-				for {
-					p.nc.Write(p.frame(true, frame.Text, "x"))
-					select {
-					case <-c.Done():
-						return
-					case <-time.After(time.Millisecond):
-					}
-				}
-			}()
-		},
+		"mute":   func(c *Conn, p *peer) {},
+		"deaf":   func(c *Conn, p *peer) { fillSocket(c, p) },
+		"chatty": func(c *Conn, p *peer) { go chatter(c, p) },
 	}
 	for rname, read := range readers {
 		for pname, prepare := range peers {
@@ -222,36 +208,55 @@ func TestClosingIsBoundedInTime(t *testing.T) {
 				inBothRoles(t, func(t *testing.T, role Role) {
 					c, p := newPeer(t, role, quiet())
 					prepare(c, p)
-					reading := make(chan result, 1)
-					if read != nil {
-						reading = later(func() error {
-							for {
-								if err := read(c); err != nil || c.readErr() != nil {
-									return err
-								}
-							}
-						})
-					}
-					synctest.Wait()
-					start := time.Now()
-					if err := c.Close(); err == nil || IsNormal(err) {
-						t.Errorf("Close returned %v, want that the peer did not answer", err)
-					}
-					if d := time.Since(start); d != defaultCloseTimeout {
-						t.Errorf("Close returned after %v, want %v", d, defaultCloseTimeout)
-					}
-					wantEnd(t, c, true)
-					if read != nil {
-						if got := <-reading; !errors.Is(got.err, errNoClose) {
-							t.Errorf("the reader returned %v, want %v", got.err, errNoClose)
-						}
-					}
-					if got := closeError(t, c.Err()); got.Code != CloseAbnormal || got.Sent != CloseNormal || got.Remote {
-						t.Errorf("Err is %+v, want ours without an answer", *got)
-					}
+					wantCut(t, c, read)
 				})
 			})
 		}
+	}
+}
+
+// chatter sends a message every millisecond and looks at nothing.
+func chatter(c *Conn, p *peer) {
+	for {
+		p.nc.Write(p.frame(true, frame.Text, "x"))
+		select {
+		case <-c.Done():
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// wantCut wants that Close ends a connection whose peer does not answer in
+// CloseTimeout, and with it a loop around read, if that is not nil.
+func wantCut(t *testing.T, c *Conn, read func(c *Conn) error) {
+	t.Helper()
+	reading := make(chan result, 1)
+	if read != nil {
+		reading = later(func() error {
+			for {
+				if err := read(c); err != nil || c.readErr() != nil {
+					return err
+				}
+			}
+		})
+	}
+	synctest.Wait()
+	start := time.Now()
+	if err := c.Close(); err == nil || IsNormal(err) {
+		t.Errorf("Close returned %v, want that the peer did not answer", err)
+	}
+	if d := time.Since(start); d != defaultCloseTimeout {
+		t.Errorf("Close returned after %v, want %v", d, defaultCloseTimeout)
+	}
+	wantEnd(t, c, true)
+	if read != nil {
+		if got := <-reading; !errors.Is(got.err, errNoClose) {
+			t.Errorf("the reader returned %v, want %v", got.err, errNoClose)
+		}
+	}
+	if got := closeError(t, c.Err()); got.Code != CloseAbnormal || got.Sent != CloseNormal || got.Remote {
+		t.Errorf("Err is %+v, want ours without an answer", *got)
 	}
 }
 
@@ -467,190 +472,6 @@ func TestCloseDoesNotWaitForAnOpenWriter(t *testing.T) {
 	})
 }
 
-// Checklist: L3, L5, N2
-func TestCloseWithRefusesWhatMustNotBeSent(t *testing.T) {
-	inBothRoles(t, func(t *testing.T, role Role) {
-		c, p := newPeer(t, role, quiet())
-		for code := range 1 << 16 {
-			if CloseCode(code).Sendable() || CloseCode(code) == CloseNoStatus {
-				continue
-			}
-			if err := c.CloseWith(context.Background(), CloseCode(code), ""); err == nil {
-				t.Fatalf("CloseWith(%d) returned nil, want a refusal", code)
-			}
-		}
-		for _, reason := range []string{strings.Repeat("x", 124), strings.Repeat("é", 62), "\xff", "caf\xc3"} {
-			if err := c.CloseWith(context.Background(), CloseNormal, reason); err == nil {
-				t.Errorf("CloseWith(1000, %q) returned nil, want a refusal", reason)
-			}
-		}
-		if err := c.CloseWith(context.Background(), CloseNoStatus, "why"); err == nil {
-			t.Error("CloseWith(1005) with a reason returned nil, want a refusal")
-		}
-		// The connection has not noticed.
-		if err := c.Write(context.Background(), Text, []byte("still here")); err != nil {
-			t.Errorf("Write returned %v, want nil", err)
-		}
-		p.expect(frame.Text, "still here")
-	})
-}
-
-// Checklist: L3, L5
-func TestCloseWithSendsEveryCodeThatMayBeSent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for code := range 1 << 16 {
-			code := CloseCode(code)
-			if !code.Sendable() && code != CloseNoStatus {
-				continue
-			}
-			role := both[code%2]
-			c, p := newPeer(t, role, quiet())
-			reason, body := "", ""
-			if code != CloseNoStatus {
-				reason = strings.Repeat("é", 61)
-				body = closePayload(code, reason)
-			}
-			c.BeginClose(code, reason)
-			p.expect(frame.Close, body)
-			p.message(frame.Close, body)
-			p.nc.CloseWrite()
-			if err := readOnce(context.Background(), c); !IsNormal(err) || closeError(t, err).Sent != code {
-				t.Fatalf("Read returned %v, want our own %v, answered", err, code)
-			}
-			c.CloseNow()
-		}
-	})
-}
-
-// Checklist: L3, L5
-func TestBeginCloseReplacesWhatMustNotBeSent(t *testing.T) {
-	tests := []struct {
-		code   CloseCode
-		reason string
-		want   string
-	}{
-		{CloseNormal, "bye", closePayload(CloseNormal, "bye")},
-		{CloseNoStatus, "", ""},
-		{CloseNoStatus, "why", closePayload(CloseInternalError, "")},
-		{CloseAbnormal, "", closePayload(CloseInternalError, "")},
-		{CloseTLSHandshake, "", closePayload(CloseInternalError, "")},
-		{1004, "x", closePayload(CloseInternalError, "")},
-		{0, "", closePayload(CloseInternalError, "")},
-		{5000, "", closePayload(CloseInternalError, "")},
-		{4000, strings.Repeat("x", 124), closePayload(4000, "")},
-		{4000, "\xff", closePayload(4000, "")},
-	}
-	for _, tt := range tests {
-		inBothRoles(t, func(t *testing.T, role Role) {
-			c, p := newPeer(t, role, quiet())
-			c.BeginClose(tt.code, tt.reason)
-			h, got, err := p.next()
-			if err != nil || h.Opcode != frame.Close || got != tt.want {
-				t.Errorf("peer got %+v %x, %v; want a Close %x for %d %q", h, got, err, tt.want, tt.code, tt.reason)
-			}
-		})
-	}
-}
-
-// Checklist: L2
-func TestEveryCloseCodeReceived(t *testing.T) {
-	stride := 1
-	if raced() {
-		stride = 47 // a sample: there it takes a minute
-	}
-	for _, role := range both {
-		t.Run(role.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				for code := 0; code < 1<<16; code += stride {
-					receiveCode(t, role, CloseCode(code))
-				}
-				for _, edge := range []CloseCode{0, 1000, 1004, 1007, 1012, 1015, 3000, 5000, 65535} {
-					receiveCode(t, role, edge-1)
-					receiveCode(t, role, edge)
-					receiveCode(t, role, edge+1)
-				}
-			})
-		})
-	}
-}
-
-// allowedCode says which codes a peer may send, in other words than the package
-// does.
-func allowedCode(code CloseCode) bool {
-	for _, r := range [][2]CloseCode{{1000, 1003}, {1007, 1011}, {1012, 1014}, {3000, 4999}} {
-		if r[0] <= code && code <= r[1] {
-			return true
-		}
-	}
-	return false
-}
-
-func receiveCode(t *testing.T, role Role, code CloseCode) {
-	near, far := wiretest.Pipe(0)
-	p := &peer{t: t, nc: far, role: 1 - role}
-	p.message(frame.Close, closePayload(code, ""))
-	p.nc.CloseWrite()
-	c := New(near, Setup{Role: role}, quiet())
-	e := closeError(t, readOnce(context.Background(), c))
-	if allowedCode(code) {
-		p.expect(frame.Close, closePayload(code, ""))
-		if e.Code != code || e.Sent != code || !e.Remote {
-			t.Fatalf("Read returned %+v, want %d from the peer, echoed", *e, code)
-		}
-	} else {
-		p.expectClose(CloseProtocolError)
-		if e.Code != CloseAbnormal || e.Sent != CloseProtocolError || !e.Remote {
-			t.Fatalf("Read returned %+v, want 1002 sent for %d", *e, code)
-		}
-	}
-	p.expectEnd()
-	<-c.Done()
-}
-
-// Checklist: L1, L4, T5, N1
-func TestCloseBodies(t *testing.T) {
-	tests := []struct {
-		body string
-		sent CloseCode // in our Close; 0: an echo
-	}{
-		{"", 0},
-		{"\x03", CloseProtocolError},                      // half a code
-		{closePayload(1000, ""), 0},                       // 2 bytes
-		{closePayload(1000, "x"), 0},                      // 3 bytes
-		{closePayload(1000, strings.Repeat("x", 123)), 0}, // 125 bytes
-		{closePayload(1000, strings.Repeat("x", 124)), CloseProtocolError}, // 126 bytes are no control frame
-		{closePayload(1000, "\xff\xfe"), CloseInvalidPayload},              // no UTF-8 begins so
-		{closePayload(1000, "caf\xc3"), CloseInvalidPayload},               // cut in a code point
-		{closePayload(1000, "\xed\xa0\x80"), CloseInvalidPayload},          // a surrogate
-		{closePayload(1000, "caf\xc3\xa9"), 0},
-	}
-	for _, tt := range tests {
-		t.Run(fmt.Sprintf("%.6x", tt.body), func(t *testing.T) {
-			inBothRoles(t, func(t *testing.T, role Role) {
-				c, p := newPeer(t, role, quiet())
-				p.message(frame.Close, tt.body)
-				e := closeError(t, readOnce(context.Background(), c))
-				if tt.sent != 0 {
-					p.expectClose(tt.sent)
-					if e.Code != CloseAbnormal || e.Sent != tt.sent || brokenRule(e) != tt.sent {
-						t.Errorf("Read returned %+v, want %d sent for %x", *e, tt.sent, tt.body)
-					}
-					return
-				}
-				code, reason, _ := frame.ParseClose([]byte(tt.body))
-				want := ""
-				if code != CloseNoStatus {
-					want = closePayload(code, "")
-				}
-				p.expect(frame.Close, want)
-				if e.Code != code || e.Reason != reason || e.Sent != code {
-					t.Errorf("Read returned %+v, want %d %q", *e, code, reason)
-				}
-			})
-		})
-	}
-}
-
 // Checklist: L16
 func TestNothingBehindTheCloseCounts(t *testing.T) {
 	inBothRoles(t, func(t *testing.T, role Role) {
@@ -701,248 +522,4 @@ func TestCloseInsideAMessageIsAnswered(t *testing.T) {
 			})
 		})
 	}
-}
-
-// Checklist: L12
-func TestNothingIsReadBehindABrokenRule(t *testing.T) {
-	for _, how := range []string{"peer goes", "peer stays"} {
-		t.Run(how, func(t *testing.T) {
-			inBothRoles(t, func(t *testing.T, role Role) {
-				c, p := newPeer(t, role, quiet())
-				p.send(
-					p.frame(true, frame.Text, "good"),
-					[]byte{0x83, 0x00}, // opcode 3
-					p.frame(true, frame.Text, "valid, and too late"),
-					p.frame(true, frame.Ping, "too late"),
-				)
-				start := time.Now()
-				if _, b, err := c.Read(context.Background()); string(b) != "good" || err != nil {
-					t.Errorf("Read returned %q, %v; want the message before", b, err)
-				}
-				for range 3 {
-					err := readOnce(context.Background(), c)
-					if e := closeError(t, err); brokenRule(err) != CloseProtocolError || e.Code != CloseAbnormal || !e.Remote {
-						t.Errorf("Read returned %+v, want the broken rule", *e)
-					}
-				}
-				p.expectClose(CloseProtocolError)
-				p.expectEnd() // no pong; our half is shut
-				wantEnd(t, c, false)
-				if how == "peer goes" {
-					p.message(frame.Close, closePayload(CloseProtocolError, "")) // changes nothing
-					p.nc.Close()
-					wantEnd(t, c, true)
-				}
-				<-c.Done()
-				if d := time.Since(start); how == "peer stays" && d != defaultCloseTimeout {
-					t.Errorf("the end came after %v, want the close timeout", d)
-				}
-				if e := closeError(t, c.Err()); e.Code != CloseAbnormal || e.Sent != CloseProtocolError {
-					t.Errorf("Err is %+v, want 1002 sent", *e)
-				}
-			})
-		})
-	}
-}
-
-// Checklist: L9, L12
-func TestCloseAfterABrokenRuleReachesAPeerInTheMiddleOfAWrite(t *testing.T) {
-	inBothRoles(t, func(t *testing.T, role Role) {
-		c, p := newPeer(t, role, quiet())
-		read := later(func() error { return readOnce(context.Background(), c) })
-		p.send([]byte{0x83, 0x00}, make([]byte, 8<<20)) // fails if we reset it
-		p.expectClose(CloseProtocolError)
-		p.expectEnd()
-		p.nc.Close()
-		if got := <-read; brokenRule(got.err) != CloseProtocolError {
-			t.Errorf("Read returned %v, want the broken rule", got.err)
-		}
-		wantEnd(t, c, true)
-	})
-}
-
-// A peer learns of its mistake behind the answers to what it did right.
-//
-// Checklist: L12, N3
-func TestAnswersComeBeforeTheComplaint(t *testing.T) {
-	inBothRoles(t, func(t *testing.T, role Role) {
-		c, p := newPeer(t, role, quiet())
-		fillSocket(c, p)
-		go func() {
-			p.message(frame.Text, "echo me")
-			for i := range maxPongs + 9 {
-				p.message(frame.Ping, fmt.Sprint(i))
-			}
-			p.send([]byte{0x83, 0x00})
-		}()
-		_, b, err := c.Read(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Post(Text, b); err != nil {
-			t.Fatal(err)
-		}
-		if err := readOnce(context.Background(), c); brokenRule(err) != CloseProtocolError {
-			t.Errorf("Read returned %v, want the broken rule", err)
-		}
-		p.nc.Stall(false)
-		p.next() // what filled the socket
-		p.next()
-		p.expect(frame.Text, "echo me")
-		for i := range maxPongs {
-			p.expect(frame.Pong, fmt.Sprint(i))
-		}
-		p.expect(frame.Pong, fmt.Sprint(maxPongs+8)) // the newest
-		p.expectClose(CloseProtocolError)
-		p.expectEnd()
-	})
-}
-
-// A foreign connection cannot be tried: there the flusher offers what is committed,
-// and the end of the peer's stream does not overtake it.
-func TestAnswersAreOfferedBeforeTheStreamsEnd(t *testing.T) {
-	inBothRoles(t, func(t *testing.T, role Role) {
-		c, p := newPeer(t, role, quiet())
-		fillSocket(c, p)
-		p.message(frame.Ping, "last words")
-		p.nc.CloseWrite()
-		if err := readOnce(context.Background(), c); !errors.Is(err, io.EOF) {
-			t.Errorf("Read returned %v, want the end of the stream", err)
-		}
-		p.nc.Stall(false)
-		p.next() // what filled the socket
-		p.next()
-		p.expect(frame.Pong, "last words")
-		p.expectEnd()
-		wantEnd(t, c, true)
-	})
-}
-
-func TestAFailedWriteDoesNotHideThePeersClose(t *testing.T) {
-	inBothRoles(t, func(t *testing.T, role Role) {
-		c, p := newPeer(t, role, quiet())
-		p.message(frame.Text, "before")
-		p.message(frame.Close, closePayload(4001, "gone"))
-		p.nc.Close()
-		err := c.Write(context.Background(), Text, []byte("into the void"))
-		if e := closeError(t, err); e.Code != CloseAbnormal || !e.Remote {
-			t.Errorf("Write returned %+v, want the broken pipe", *e)
-		}
-		if _, b, err := c.Read(context.Background()); string(b) != "before" || err != nil {
-			t.Errorf("Read returned %q, %v; want what came before", b, err)
-		}
-		e := closeError(t, readOnce(context.Background(), c))
-		if e.Code != 4001 || e.Sent != 0 || !e.Remote || e.Reason != "gone" {
-			t.Errorf("Read returned %+v, want 4001", *e)
-		}
-		if e := closeError(t, c.Err()); e.Code != 4001 {
-			t.Errorf("Err is %v, want the Close received", e)
-		}
-		// The other direction keeps its own error.
-		if got := c.Write(context.Background(), Text, nil); got != err {
-			t.Errorf("Write returned %v, want %v again", got, err)
-		}
-	})
-}
-
-func TestCloseAfterAFailedWriteIsStillThePeers(t *testing.T) {
-	inBothRoles(t, func(t *testing.T, role Role) {
-		c, p := newPeer(t, role, quiet())
-		p.message(frame.Close, closePayload(4001, "gone"))
-		p.nc.Close()
-		if err := c.Write(context.Background(), Text, []byte("into the void")); err == nil {
-			t.Fatal("Write returned nil, want the broken pipe")
-		}
-		err := c.Close() // which can send nothing any more
-		if e := closeError(t, err); e.Code != 4001 || e.Sent != 0 || !e.Remote {
-			t.Errorf("Close returned %+v, want the peer's 4001", *e)
-		}
-	})
-}
-
-func TestAFailedWriteEndsTheConnectionInTime(t *testing.T) {
-	for _, reads := range []bool{false, true} {
-		t.Run(fmt.Sprintf("reader %v", reads), func(t *testing.T) {
-			inBothRoles(t, func(t *testing.T, role Role) {
-				near, far := wiretest.Pipe(0)
-				defer far.Close()
-				fault := errors.New("cable cut")
-				c := New(wiretest.FailAt(near, wiretest.OpWrite, 1, fault), Setup{Role: role}, quiet())
-				read := make(chan result, 1)
-				if reads {
-					read = later(func() error { return readOnce(context.Background(), c) })
-				}
-				synctest.Wait()
-				start := time.Now()
-				err := c.Write(context.Background(), Text, nil)
-				if !errors.Is(err, fault) {
-					t.Errorf("Write returned %v, want %v", err, fault)
-				}
-				wantEnd(t, c, false)
-				<-c.Done()
-				if d := time.Since(start); d != defaultCloseTimeout {
-					t.Errorf("the end came after %v, want %v", d, defaultCloseTimeout)
-				}
-				if c.Err() != err {
-					t.Errorf("Err is %v, want the first failure %v", c.Err(), err)
-				}
-				if reads {
-					if got := <-read; !errors.Is(got.err, fault) {
-						t.Errorf("Read returned %v, want %v", got.err, fault)
-					}
-				}
-			})
-		})
-	}
-}
-
-// A connection without deadlines cannot be interrupted. Close shakes hands all the
-// same, and the read that waits meets the peer's Close by itself.
-func TestCloseWithoutDeadlines(t *testing.T) {
-	for _, mute := range []bool{false, true} {
-		inBothRoles(t, func(t *testing.T, role Role) {
-			near, far := wiretest.Pipe(0)
-			p := &peer{t: t, nc: far, role: 1 - role}
-			c := New(wiretest.NoDeadlines(near), Setup{Role: role}, quiet())
-			read := later(func() error { return readOnce(context.Background(), c) })
-			synctest.Wait()
-			closed := later(c.Close)
-			p.expectClose(CloseNormal)
-			if !mute {
-				p.message(frame.Close, closePayload(CloseNormal, ""))
-				p.nc.Close()
-			}
-			got, r := <-closed, <-read
-			switch {
-			case mute && (got.after != defaultCloseTimeout || !errors.Is(got.err, errNoClose)):
-				t.Errorf("Close returned %v after %v, want it cut after %v", got.err, got.after, defaultCloseTimeout)
-			case !mute && (got.err != nil || !IsNormal(r.err)):
-				t.Errorf("Close returned %v, Read %v; want a normal end", got.err, r.err)
-			}
-			far.Close()
-		})
-	}
-}
-
-// A reader whose context ends has the socket closed under it where there are no
-// deadlines, as there is no other way to wake it.
-func TestCancellationWithoutDeadlinesEndsTheConnection(t *testing.T) {
-	inBothRoles(t, func(t *testing.T, role Role) {
-		near, far := wiretest.Pipe(0)
-		defer far.Close()
-		c := New(wiretest.NoDeadlines(near), Setup{Role: role}, quiet())
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		start := time.Now()
-		if err := readOnce(ctx, c); err == nil || time.Since(start) != time.Second {
-			t.Errorf("Read returned %v after %v, want an error after 1s", err, time.Since(start))
-		}
-		if err := readOnce(context.Background(), c); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("the next Read returned %v, want net.ErrClosed", err)
-		}
-		wantEnd(t, c, true)
-		if errors.Is(c.Err(), context.DeadlineExceeded) {
-			t.Errorf("Err is %v: a permanent error must not match a context's", c.Err())
-		}
-	})
 }

@@ -13,14 +13,18 @@ import (
 	"github.com/tidewire/websocket/frame"
 )
 
-// ours is how many goroutines run that this package started, and where they are. The
-// leader of a poller, which may be an overtaken one's successor, is not counted: it is
-// there while there are sockets.
+// ours is how many goroutines run that this package started, and where they are; in a
+// bubble, those of the bubble: with real sockets, tests before it may have left some that
+// are about to end. The leader of a poller, which may be an overtaken one's successor, is
+// not counted: it is there while there are sockets.
 func ours() (n int, stacks string) {
-	buf := make([]byte, 1<<20)
-	buf = buf[:runtime.Stack(buf, true)]
-	for _, g := range strings.Split(string(buf), "\n\n") {
-		if strings.Contains(g, "created by github.com/tidewire/websocket/conn.(*") && !strings.Contains(g, "conn.(*poller).lead(") {
+	buf := make([]byte, 8<<20)
+	all := strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n")
+	head, _, _ := strings.Cut(all[0], "\n") // goroutine 7 [running, synctest bubble 1]:
+	_, bubble, _ := strings.Cut(head, ", synctest")
+	for _, g := range all {
+		if strings.Contains(g, "created by github.com/tidewire/websocket/conn.(*") &&
+			!strings.Contains(g, "conn.(*poller).lead(") && strings.Contains(g, bubble) {
 			n++
 			stacks += g + "\n\n"
 		}
@@ -28,10 +32,36 @@ func ours() (n int, stacks string) {
 	return n, stacks
 }
 
+// A bubble sees its own goroutines and no others, which the test of a process sees.
+func TestOursAreThoseOfTheBubble(t *testing.T) {
+	near, far := loopback(t)
+	near.SetWriteBuffer(4 << 10)
+	far.SetReadBuffer(4 << 10)
+	outside := New(near, Setup{Role: Server}, &Options{QueueBytes: -1})
+	defer outside.CloseNow()
+	if err := outside.Post(Binary, make([]byte, 16<<20)); err != nil { // needs a flusher
+		t.Fatal(err)
+	}
+	if n, _ := ours(); n == 0 {
+		t.Error("no flusher is seen")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		if n, stacks := ours(); n != 0 {
+			t.Errorf("a bubble without a connection has %d:\n%s", n, stacks)
+		}
+		c, _ := room(t, Server, 0, quiet())
+		c.Post(Text, []byte("x"))
+		synctest.Wait()
+		if n, stacks := ours(); n != 1 {
+			t.Errorf("a bubble with one flusher has %d:\n%s", n, stacks)
+		}
+	})
+}
+
 // wantNoneOfOurs wants that no goroutine of the package is left, soon.
 func wantNoneOfOurs(t *testing.T) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+	for end := time.Now().Add(soon); ; runtime.Gosched() {
 		n, stacks := ours()
 		if n == 0 {
 			return
@@ -160,7 +190,7 @@ func TestNoGoroutineOutlivesItsConnection(t *testing.T) {
 				leave(c, far)
 				<-over
 				wantNoneOfOurs(t)
-				for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
+				for end := time.Now().Add(soon); runtime.NumGoroutine() > before; runtime.Gosched() {
 					if time.Now().After(end) {
 						t.Fatalf("%d goroutines, want %d as before", runtime.NumGoroutine(), before)
 					}

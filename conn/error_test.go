@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"github.com/tidewire/websocket/frame"
 )
@@ -179,4 +180,63 @@ func TestCloseErrorTellsWhoEndedIt(t *testing.T) {
 			t.Errorf("Error of %#v is %q, want %q", tt.e, got, tt.want)
 		}
 	}
+}
+
+// Checklist: L11
+func TestErrorSaysHowItEnded(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		do     func(p *peer)
+		want   CloseError
+		normal bool
+		is     error
+		text   string
+	}{
+		{"normal", func(p *peer) { p.message(frame.Close, closePayload(1000, "done")) },
+			CloseError{Code: 1000, Sent: 1000, Reason: "done", Remote: true}, true, nil, `websocket: closed by peer: 1000 (normal closure): "done"`},
+		{"going away", func(p *peer) { p.message(frame.Close, closePayload(1001, "")) },
+			CloseError{Code: 1001, Sent: 1001, Remote: true}, true, nil, "websocket: closed by peer: 1001 (going away)"},
+		{"no code", func(p *peer) { p.message(frame.Close, "") },
+			CloseError{Code: 1005, Sent: 1005, Remote: true}, true, nil, "websocket: closed by peer: 1005 (no status received)"},
+		{"private code", func(p *peer) { p.message(frame.Close, closePayload(4000, "go")) },
+			CloseError{Code: 4000, Sent: 4000, Reason: "go", Remote: true}, false, nil, ""},
+		{"end of the stream", func(p *peer) { p.nc.CloseWrite() },
+			CloseError{Code: 1006, Remote: true}, false, io.EOF, "websocket: read: EOF"},
+		{"reset", func(p *peer) { p.nc.Reset() },
+			CloseError{Code: 1006, Remote: true}, false, errReset, ""},
+		{"broken rule", func(p *peer) { p.message(frame.Opcode(7), "") },
+			CloseError{Code: 1006, Sent: 1002, Remote: true}, false, nil, ""},
+	} {
+		for _, role := range both {
+			synctest.Test(t, func(t *testing.T) {
+				c, p := newPeer(t, role, quiet())
+				test.do(p)
+				_, _, err := c.Read(t.Context())
+				e := *closeError(t, err)
+				cause := e.cause
+				e.cause = nil
+				if e != test.want || IsNormal(err) != test.normal || test.is != nil && !errors.Is(cause, test.is) {
+					t.Errorf("%s: got %+v (%v), normal %t; want %+v, %t", test.name, e, err, IsNormal(err), test.want, test.normal)
+				}
+				if test.text != "" && err.Error() != test.text {
+					t.Errorf("%s: got text %s, want %s", test.name, err, test.text)
+				}
+			})
+		}
+	}
+}
+
+// A stranger's text is shown quoted, so that it cannot speak to a terminal.
+//
+// Checklist: L18
+func TestReasonIsQuotedInErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p := newPeer(t, Client, quiet())
+		p.message(frame.Close, closePayload(4001, "\x1b]0;pwned\a\r\nlog: \u202efake\u2028"))
+		_, _, err := c.Read(t.Context())
+		want := `"\x1b]0;pwned\a\r\nlog: \u202efake\u2028"`
+		if s := err.Error(); !strings.HasSuffix(s, want) || strings.ContainsAny(s, "\x1b\a\r\n\u202e\u2028") {
+			t.Errorf("got error %q, want the reason as %s", s, want)
+		}
+	})
 }

@@ -5,8 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
@@ -14,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tidewire/websocket/internal/alone"
 )
 
 // pollerPair is a connection that a poller serves with r, and its peer.
@@ -230,7 +230,7 @@ func TestShortConnections(t *testing.T) {
 		return
 	}
 	spinUntil(t, func() bool { return leaders() == 0 && workers() == 0 })
-	spinUntil(t, func() bool { n, _ := ours(); return n == 0 })
+	wantNoneOfOurs(t)
 	t.Logf("%d connections, %d of them served, in %v", n, served.Load(), time.Since(start))
 	spinUntil(t, func() bool { return openDescriptors(t) <= before+16 }) // the listeners
 }
@@ -246,52 +246,85 @@ func shortConnection(t *testing.T, d *dialer, i int) (served bool) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
-	want := fmt.Sprintf("connection %d", i)
+	s := &shortLife{t: t, ctx: ctx, i: i, text: fmt.Sprintf("connection %d", i), over: make(chan error, 1)}
 	c, peer := New(near, Setup{Role: Server}, quiet()), New(far, Setup{Role: Client}, quiet())
 	defer c.CloseNow()
 	defer peer.CloseNow()
-	over := make(chan error, 1)
 	if served = i%2 == 0; served {
-		r := &receiver{closed: func(_ *Conn, err error) { over <- err }}
-		r.message = func(c *Conn, m Message) {
-			if string(m.Data) != want {
-				t.Errorf("%s got %q", want, m.Data)
-			}
-			c.Write(ctx, m.Type, m.Data)
-			if i%16 == 2 {
-				c.CloseNow()
-			}
-		}
-		c.Serve(r)
+		c.Serve(s)
 	} else {
-		go func() {
-			_, p, err := c.Read(ctx)
-			if err == nil && string(p) != want {
-				t.Errorf("%s got %q", want, p)
-			}
-			c.Write(ctx, Text, p)
-			_, p, err = c.Read(ctx)
-			if err == nil {
-				t.Errorf("%s got %q behind its message", want, p)
-			}
-			over <- err
-		}()
+		go s.read(c)
 	}
 	if i%32 == 3 || i%32 == 4 { // without a word
 		peer.CloseNow()
-		<-over
-		return served
+	} else {
+		s.ask(peer)
+		s.end(c, peer)
 	}
-	if err := peer.Write(ctx, Text, []byte(want)); err != nil {
-		t.Errorf("%s: Write = %v", want, err)
+	select {
+	case <-s.over:
+	case <-ctx.Done():
+		t.Errorf("%s does not end", s.text)
 	}
-	switch _, p, err := peer.Read(ctx); {
-	case err == nil && string(p) != want:
-		t.Errorf("the peer of %s got %q", want, p)
-	case err != nil && i%16 != 2:
-		t.Errorf("the peer of %s: %v", want, err)
+	return served
+}
+
+// shortLife is a shortConnection with its number, and its Receiver.
+type shortLife struct {
+	t    *testing.T
+	ctx  context.Context
+	i    int
+	text string // the only message
+	over chan error
+}
+
+func (s *shortLife) Message(c *Conn, m Message) {
+	s.echo(c, m.Type, m.Data)
+	if s.endsItself() {
+		c.CloseNow()
 	}
-	switch i % 8 {
+}
+
+// endsItself reports whether the handler ends the connection, with its answer on the way.
+func (s *shortLife) endsItself() bool { return s.i%16 == 2 }
+
+func (s *shortLife) Closed(_ *Conn, err error) { s.over <- err }
+
+func (s *shortLife) echo(c *Conn, typ MessageType, p []byte) {
+	if string(p) != s.text {
+		s.t.Errorf("%s got %q", s.text, p)
+	}
+	c.Write(s.ctx, typ, p)
+}
+
+// read is the life without a Receiver.
+func (s *shortLife) read(c *Conn) {
+	typ, p, err := c.Read(s.ctx)
+	if err == nil {
+		s.echo(c, typ, p)
+		if _, p, err = c.Read(s.ctx); err == nil {
+			s.t.Errorf("%s got %q behind its message", s.text, p)
+		}
+	}
+	s.over <- err
+}
+
+// ask is what the peer does.
+func (s *shortLife) ask(peer *Conn) {
+	if err := peer.Write(s.ctx, Text, []byte(s.text)); err != nil {
+		s.t.Errorf("%s: Write = %v", s.text, err)
+	}
+	switch _, p, err := peer.Read(s.ctx); {
+	case err == nil && string(p) != s.text:
+		s.t.Errorf("the peer of %s got %q", s.text, p)
+	case err != nil && !s.endsItself():
+		s.t.Errorf("the peer of %s: %v", s.text, err)
+	}
+}
+
+// end ends the connection from one side or both.
+func (s *shortLife) end(c, peer *Conn) {
+	switch s.i % 8 {
 	case 0, 1:
 		peer.Close()
 	case 4:
@@ -302,27 +335,13 @@ func shortConnection(t *testing.T, d *dialer, i int) (served bool) {
 	default:
 		peer.CloseNow()
 	}
-	select {
-	case <-over:
-	case <-ctx.Done():
-		t.Errorf("%s does not end", want)
-	}
-	return served
 }
-
-// starving is set in the process that has few descriptors.
-const starving = "TIDEWIRE_TEST_STARVING"
 
 // Without a descriptor to spare for a poller a connection stays on its net.Conn, and
 // without one for the copy of its own it uses that of its net.Conn: nothing is lost,
 // nothing leaked.
 func TestExhaustedDescriptors(t *testing.T) {
-	if os.Getenv(starving) == "" {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestExhaustedDescriptors$", "-test.v")
-		cmd.Env = append(os.Environ(), starving+"=1")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%v\n%s", err, out)
-		}
+	if !alone.Run(t) { // with few descriptors
 		return
 	}
 	d := newDialer(t)

@@ -115,7 +115,7 @@ func TestClosedIsCalledOnceAndLast(t *testing.T) {
 				}
 				c.Close()
 				c.CloseNow()
-				spinUntil(t, func() bool { n, _ := ours(); return n == 0 || leaders() > 0 })
+				wantNoneOfOurs(t) // who would call Closed again
 				if l := b.inner.next(); l.err != end {
 					t.Errorf("behind Closed: %v", l.err)
 				}

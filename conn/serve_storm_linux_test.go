@@ -26,16 +26,23 @@ func TestStormOfCallsWhileServed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			o := quiet()
+			o := patient()
 			o.KeepNetConn = i%4 == 3
 			o.FlushDelay = []time.Duration{0, -1}[i%2]
 			all.Go(func() {
 				s := &storm{t: t, over: make(chan error, 2), seed: rand.Uint64()}
-				s.run(New(near, Setup{Role: Server}, o), New(far, Setup{Role: Client}, quiet()))
+				s.run(New(near, Setup{Role: Server}, o), New(far, Setup{Role: Client}, patient()))
 			})
 		}
 		all.Wait()
 	}
+}
+
+// patient leaves an ending time that it never takes, also on a machine that is busy.
+func patient() *Options {
+	o := quiet()
+	o.CloseTimeout = 2 * soon
+	return o
 }
 
 // storm is a connection in a storm, and its Receiver.

@@ -76,7 +76,7 @@ func overServeWays(t *testing.T, o *Options, f func(t *testing.T, c *Conn, far n
 	}
 }
 
-// client is a connection of the other role over far.
+// clientOver is a connection of the other role over far.
 func clientOver(t testing.TB, far net.Conn) *Conn {
 	d := New(far, Setup{Role: Client}, quiet())
 	t.Cleanup(func() { d.CloseNow() })
@@ -442,7 +442,7 @@ func TestServedConnectionHoldsNothingWhileItWaits(t *testing.T) {
 		for _, c := range cs {
 			spinUntil(t, func() bool { return c.serving.state.Load() == served && c.readTurn.waiting.Load() != notWaiting })
 		}
-		spinUntil(t, func() bool { n, _ := ours(); return n == 0 })
+		wantNoneOfOurs(t)
 		return heapAlloc()
 	}
 	before := idle("before a message")

@@ -4,14 +4,12 @@ import (
 	"context"
 	"io"
 	"net"
-	"os"
-	"os/exec"
 	"runtime"
-	"runtime/metrics"
 	"testing"
 	"time"
 
 	"github.com/tidewire/websocket/frame"
+	"github.com/tidewire/websocket/internal/alone"
 )
 
 // A goroutine that waits in Messages keeps the 2 KiB that it was born with, also when
@@ -21,68 +19,63 @@ func TestWaitingLoopKeepsSmallStack(t *testing.T) {
 		t.Skip("the frames are those of an ordinary build on amd64")
 	}
 	// Goroutines of other tests have left stacks of all sizes behind.
-	const alone = "TIDEWIRE_TEST_ALONE"
-	if os.Getenv(alone) == "" {
-		test := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.count=1")
-		test.Env = append(os.Environ(), alone+"=1")
-		if out, err := test.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
+	if !alone.Run(t) {
 		return
 	}
 	const n = 500
-	before := stackBytes()
+	before := alone.StackBytes()
 	conns, peers := make([]*Conn, n), make([]net.Conn, n)
 	for i := range n {
 		near, far := loopback(t)
-		c := New(near, Setup{Role: Server}, quiet())
-		conns[i], peers[i] = c, far
-		go echoMessages(c)
+		far.SetDeadline(time.Now().Add(20 * time.Second))
+		conns[i], peers[i] = New(near, Setup{Role: Server}, quiet()), far
+		go echoMessages(conns[i])
 	}
 	check := func(when string) {
+		t.Helper()
+		awaitReads(t, conns)
 		// Some meet an empty pool or a full span on the way, which goes deeper.
-		if each := (stackBytes() - before) / n; each > 2<<10+512 {
+		if each := (alone.StackBytes() - before) / n; each > 2<<10+512 {
 			t.Errorf("%s: a loop that waits has a stack of %d bytes", when, each)
 		}
 	}
-	awaitReads(t, conns)
 	check("at first")
-	for _, step := range []struct {
-		name      string
-		send, get []byte
-	}{
-		{"after a message", frameOf(Client, true, frame.Text, "hello"), frameOf(Server, true, frame.Text, "hello")},
-		{"after a Ping", frameOf(Client, true, frame.Ping, "hello"), frameOf(Server, true, frame.Pong, "hello")},
-	} {
-		got := make([]byte, len(step.get))
-		for _, nc := range peers {
-			nc.SetDeadline(time.Now().Add(10 * time.Second))
-			nc.Write(step.send)
-			if _, err := io.ReadFull(nc, got); err != nil || string(got) != string(step.get) {
-				t.Fatalf("%s: %x, %v; want %x", step.name, got, err, step.get)
-			}
-		}
-		awaitReads(t, conns)
-		check(step.name)
-	}
-	for i, c := range conns {
-		c.keepalivePing()
-		nc := peers[i]
-		ping := make([]byte, 2+8)
-		if _, err := io.ReadFull(nc, ping); err != nil {
-			t.Fatal(err)
-		}
-		nc.Write(frameOf(Client, true, frame.Pong, string(ping[2:])))
-	}
-	for _, c := range conns {
-		for c.Stats().RTT == 0 {
-			runtime.Gosched()
-		}
-	}
-	awaitReads(t, conns)
+	askEach(t, peers, frameOf(Client, true, frame.Text, "hello"), frameOf(Server, true, frame.Text, "hello"))
+	check("after a message")
+	askEach(t, peers, frameOf(Client, true, frame.Ping, "hello"), frameOf(Server, true, frame.Pong, "hello"))
+	check("after a Ping")
+	pingEach(t, conns, peers)
 	check("after a Pong")
 	for _, c := range conns {
 		c.CloseNow()
+	}
+}
+
+// askEach has each peer send a frame and get the answer.
+func askEach(t *testing.T, peers []net.Conn, send, answer []byte) {
+	t.Helper()
+	got := make([]byte, len(answer))
+	for _, nc := range peers {
+		nc.Write(send)
+		if _, err := io.ReadFull(nc, got); err != nil || string(got) != string(answer) {
+			t.Fatalf("to %x: %x, %v; want %x", send, got, err, answer)
+		}
+	}
+}
+
+// pingEach has each connection send a Ping, and waits until all have their Pongs.
+func pingEach(t *testing.T, conns []*Conn, peers []net.Conn) {
+	t.Helper()
+	ping := make([]byte, 2+8)
+	for i, c := range conns {
+		c.keepalivePing()
+		if _, err := io.ReadFull(peers[i], ping); err != nil {
+			t.Fatal(err)
+		}
+		peers[i].Write(frameOf(Client, true, frame.Pong, string(ping[2:])))
+	}
+	for _, c := range conns {
+		spinUntil(t, func() bool { return c.Stats().RTT != 0 })
 	}
 }
 
@@ -106,11 +99,4 @@ func echoMessages(c *Conn) {
 			return
 		}
 	}
-}
-
-func stackBytes() int {
-	runtime.GC()
-	s := []metrics.Sample{{Name: "/memory/classes/heap/stacks:bytes"}}
-	metrics.Read(s)
-	return int(s[0].Value.Uint64())
 }

@@ -48,7 +48,7 @@ func inBackground(f func() (int, error)) <-chan moved {
 	return done
 }
 
-// want waits for the outcome of a call.
+// wantMoved waits for the outcome of a call.
 func wantMoved(t *testing.T, what string, done <-chan moved, n int, ok func(error) bool) {
 	t.Helper()
 	select {
@@ -85,7 +85,8 @@ func parks(t *testing.T, w wire, writer bool) {
 	})
 }
 
-// fillUp writes until the socket takes nothing for a while, and says how much that was.
+// fillUp writes until the socket takes nothing for a while, and says how much that was. A
+// deadline may also have gone by before anything was tried: who could not run is not full.
 func fillUp(t *testing.T, w wire) (total int) {
 	t.Helper()
 	p := make([]byte, 1<<20)
@@ -97,7 +98,10 @@ func fillUp(t *testing.T, w wire) (total int) {
 		case err == nil:
 		case isTimeout(err):
 			w.setWriteDeadline(time.Time{})
-			return total
+			if n, err = w.tryWrite(p); n == 0 && err == nil {
+				return total
+			}
+			total += n
 		default:
 			t.Fatal(err)
 		}
@@ -518,7 +522,8 @@ func TestPollerEndsWithItsLastSocket(t *testing.T) {
 			}
 			w.closeNow()
 		}
-		spinUntil(t, func() bool { return leaders() == 0 && openDescriptors(t) == before })
+		// Or fewer: what other tests have left may be closed by now.
+		spinUntil(t, func() bool { return leaders() == 0 && openDescriptors(t) <= before })
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/tidewire/websocket/frame"
@@ -221,6 +220,21 @@ func TestWaitingConnectionHoldsNoBuffer(t *testing.T) {
 func TestTriesDoNotWait(t *testing.T) {
 	near, far := loopback(t)
 	w := newWire(near, true)
+	tryReads(t, w, far)
+	tryWrites(t, w, far)
+	w.closeNow()
+	p := make([]byte, 10)
+	if _, err := w.read(p); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("read behind closeNow: %v", err)
+	}
+	if _, err := w.tryRead(p); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("tryRead behind closeNow: %v", err)
+	}
+}
+
+// tryReads reads where nothing is there, behind a deadline, and where something is.
+func tryReads(t *testing.T, w wire, far *net.TCPConn) {
+	t.Helper()
 	p := make([]byte, 10)
 	if n, err := w.tryRead(p); n != 0 || err != nil {
 		t.Errorf("tryRead of nothing = %d, %v; want 0, nil", n, err)
@@ -240,8 +254,12 @@ func TestTriesDoNotWait(t *testing.T) {
 	if b, err := w.readPooled(smallBuffer); err != nil || string(b.b) != "there" {
 		t.Errorf("readPooled = %v, %v", b, err)
 	}
+}
 
-	// A socket that is full takes nothing, then goes on.
+// tryWrites writes into a socket that is full and takes nothing, then goes on, and then
+// is shut on both sides.
+func tryWrites(t *testing.T, w wire, far *net.TCPConn) {
+	t.Helper()
 	big := make([]byte, 1<<20)
 	total := 0
 	for {
@@ -265,21 +283,13 @@ func TestTriesDoNotWait(t *testing.T) {
 	if n, err := w.writev([]byte("head"), []byte("body")); n == 0 || err != nil {
 		t.Errorf("writev = %d, %v", n, err)
 	}
-
 	w.closeWrite()
 	if _, err := w.tryWrite(big); !errors.Is(err, errBrokenPipe) {
 		t.Errorf("tryWrite behind closeWrite: %v, want EPIPE", err)
 	}
 	far.CloseWrite()
-	if _, err := w.read(p); err != io.EOF {
+	if _, err := w.read(big); err != io.EOF {
 		t.Errorf("read at the end: %v, want io.EOF", err)
-	}
-	w.closeNow()
-	if _, err := w.read(p); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("read behind closeNow: %v", err)
-	}
-	if _, err := w.tryRead(p); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("tryRead behind closeNow: %v", err)
 	}
 }
 
@@ -326,28 +336,6 @@ func TestForeignWire(t *testing.T) {
 	a, _ := net.Pipe()
 	newAnyWire(a).closeWrite() // has none: nothing happens
 	a.Close()
-}
-
-// One without deadlines can only be interrupted by closing it, and then it is.
-func TestConnectionWithoutDeadlines(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		near, far := wiretest.Pipe(0)
-		c := New(wiretest.NoDeadlines(near), Setup{Role: Server}, quiet())
-		far.Write(frameOf(Client, fin, frame.Text, "works"))
-		wantMessage(t, c, Text, "works")
-		if err := c.Write(t.Context(), Text, []byte("too")); err != nil {
-			t.Errorf("Write = %v", err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if _, _, err := c.Read(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Read = %v, want context.DeadlineExceeded", err)
-		}
-		if _, _, err := c.Read(t.Context()); !errors.Is(err, net.ErrClosed) || closeError(t, err).Code != CloseAbnormal {
-			t.Errorf("the next Read = %v, want a connection that is closed", err)
-		}
-		<-c.Done()
-	})
 }
 
 // dead is what a lost network looks like: a timeout that is no deadline.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -180,7 +179,7 @@ func wantWire(t *testing.T, role Role, typ MessageType, size int, header []byte,
 
 // Checklist: T6
 func TestWriteRefusesTextThatIsNotUTF8(t *testing.T) {
-	bad := [][]byte{{0xff}, {'a', 0xc3}, {0xed, 0xa0, 0x80}, {0xc0, 0x80}, {0xf4, 0x90, 0x80, 0x80}}
+	bad := [][]byte{{0xff}, {'a', 0xc3}, []byte("half \xe2\x82"), []byte("ok\xed\xa0\x80"), {0xc0, 0x80}, {0xf4, 0x90, 0x80, 0x80}}
 	for _, role := range both {
 		synctest.Test(t, func(t *testing.T) {
 			c, p := newPeer(t, role, quiet())
@@ -313,401 +312,50 @@ func places(size int) []int {
 	return all
 }
 
-// A large one has never been if its first byte was not sent. Otherwise writing ends
-// with it, so that nothing follows half a frame; reading goes on.
-func TestLargeWriteCanceledAtEveryByte(t *testing.T) {
-	msg := text(100_000)
-	for _, role := range both {
-		size := 10 + 4*int(role) + len(msg)
-		for _, n := range places(size) {
-			synctest.Test(t, func(t *testing.T) {
-				c, p := room(t, role, n, quiet())
-				ctx, cancel := context.WithCancel(t.Context())
-				before := c.Stats()
-				result := started(func() error { return c.Write(ctx, Binary, msg) })
-				cancel()
-				if err := returned(t, "Write", result); !errors.Is(err, context.Canceled) {
-					t.Fatalf("%v, room for %d bytes: Write = %v", role, n, err)
-				}
-				if n == 0 {
-					if after := c.Stats(); after != before {
-						t.Errorf("a message that has never been counts: %+v", after)
-					}
-					wantGoesOn(t, c, p)
-				} else {
-					wantHalf(t, c, p, n)
-				}
-			})
-		}
-	}
-}
-
-// wantGoesOn wants a connection from room on which nothing was sent yet to go on.
-func wantGoesOn(t *testing.T, c *Conn, p *peer) {
-	t.Helper()
-	result := started(func() error { return c.Write(t.Context(), Text, []byte("next")) })
-	p.roomByte()
-	p.expect(frame.Text, "next")
-	if err := returned(t, "Write", result); err != nil || c.Err() != nil {
-		t.Fatalf("next Write = %v, Err = %v; want nil", err, c.Err())
-	}
-}
-
-// wantHalf wants writing to have ended behind n bytes, reading not.
-func wantHalf(t *testing.T, c *Conn, p *peer, n int) {
-	t.Helper()
-	err := c.Write(t.Context(), Text, []byte("never"))
-	if e := closeError(t, err); !errors.Is(e, errHalfWritten) || e.Remote || errors.Is(err, context.Canceled) {
-		t.Fatalf("next Write = %v (remote %v), want %v", err, e.Remote, errHalfWritten)
-	}
-	go p.message(frame.Text, "still read")
-	if _, got, err := c.Read(t.Context()); err != nil || string(got) != "still read" {
-		t.Fatalf("Read = %q, %v; a failed write must not end reading", got, err)
-	}
-	begun := time.Now()
-	rest, err := io.ReadAll(p.nc) // until the close timeout cuts the connection
-	if len(rest) != n+1 || time.Since(begun) != defaultCloseTimeout {
-		t.Fatalf("peer got %d bytes, %v, after %v; want %d, and the end after %v",
-			len(rest), err, time.Since(begun), n+1, defaultCloseTimeout)
-	}
-	if err := c.Err(); !errors.Is(err, errHalfWritten) {
-		t.Fatalf("Err = %v, want the first failure: %v", err, errHalfWritten)
-	}
-}
-
-// With others' frames before it in the same system call, those are sent whole.
-func TestLargePreparedCanceledBehindASmallOne(t *testing.T) {
-	small, _ := Prepare(Text, []byte("small"))
-	large, _ := Prepare(Binary, text(100_000))
-	for _, role := range both {
-		first := 2 + 4*int(role) + len("small")
-		for n := range first + 3 {
-			synctest.Test(t, func(t *testing.T) {
-				c, p := room(t, role, n, quiet())
-				ctx, cancel := context.WithCancel(t.Context())
-				result := started(func() error { return c.WritePrepared(ctx, small, large) })
-				cancel()
-				if err := returned(t, "WritePrepared", result); !errors.Is(err, context.Canceled) {
-					t.Fatalf("%v, room for %d bytes: WritePrepared = %v", role, n, err)
-				}
-				if n > first {
-					wantHalf(t, c, p, n)
-					return
-				}
-				if s := c.Stats(); s.FramesOut != 1 || s.BytesOut != 5 || s.WireOut != int64(first) {
-					t.Errorf("%v, room for %d bytes: %+v; only the small one counts", role, n, s)
-				}
-				p.roomByte()
-				p.expect(frame.Text, "small")
-				result = started(func() error { return c.Write(t.Context(), Text, []byte("next")) })
-				p.expect(frame.Text, "next")
-				if err := returned(t, "Write", result); err != nil {
-					t.Fatal(err)
-				}
-			})
-		}
-	}
-}
-
-// A large Write in line for the write turn leaves when its context ends.
-func TestLargeWriteLeavesTheLine(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, p := room(t, Server, 1, quiet())
-		first := started(func() error { return c.Write(t.Context(), Text, []byte("first")) })
-		ctx, cancel := context.WithCancel(t.Context())
-		second := started(func() error { return c.Write(ctx, Binary, text(100_000)) })
-		cancel()
-		if err := returned(t, "the large Write", second); !errors.Is(err, context.Canceled) {
-			t.Errorf("large Write = %v, want %v", err, context.Canceled)
-		}
-		p.roomByte()
-		p.expect(frame.Text, "first")
-		if err := returned(t, "Write", first); err != nil {
-			t.Errorf("Write = %v", err)
-		}
-		p.expectNothing()
-		if s := c.Stats(); s.FramesOut != 1 || s.Queued != 0 {
-			t.Errorf("%+v, want one frame sent and none queued", s)
-		}
-	})
-}
-
-// take reads n bytes of the stream every pause, until all bytes are there.
-func (p *peer) take(all, n int, pause time.Duration) {
-	for b := make([]byte, n); all > 0; all -= n {
-		<-time.After(pause) // fake time
-		io.ReadFull(p.nc, b[:min(n, all)])
-	}
-}
-
-func TestWriteTimeoutIsTimeInWhichNothingIsTaken(t *testing.T) {
+// Every frame that leaves is masked by a client and bare from a server, and has
+// its length in the shortest form.
+//
+// Checklist: F1, F3, F9, G8
+func TestFramesWeSendKeepTheLayout(t *testing.T) {
+	sizes := []int{0, 1, 124, 125, 126, 127, 65_535, 65_536, 70_000}
 	for _, role := range both {
 		synctest.Test(t, func(t *testing.T) {
-			c, p := narrow(t, role, 1<<10, quiet())
-			taken := started(func() error { p.take(10+4*int(role)+1<<20, 1<<10, 5*time.Second); return nil })
-			begun := time.Now()
-			if err := c.Write(t.Context(), Binary, text(1<<20)); err != nil {
-				t.Errorf("Write = %v after %v; 1 KiB every 5 s is not standing still", err, time.Since(begun))
+			c, p := newPeer(t, role, quiet())
+			go func() {
+				for _, n := range sizes {
+					c.Write(t.Context(), Binary, make([]byte, n))
+				}
+				w, _ := c.Writer(t.Context(), Text)
+				w.Write(make([]byte, fragmentSize+1))
+				w.Close()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				c.Ping(ctx)
+				c.Close()
+			}()
+			p.message(frame.Ping, "ping")
+			for _, n := range sizes {
+				p.expectAmongPongs(t, frame.Binary, true, n)
 			}
-			if took := time.Since(begun); took < time.Hour {
-				t.Errorf("Write of 1 MiB took %v of fake time, want over an hour", took)
-			}
-			<-taken
+			p.expectAmongPongs(t, frame.Text, false, fragmentSize)
+			p.expectAmongPongs(t, frame.Continuation, true, 1)
+			p.expectAmongPongs(t, frame.Ping, true, 8)
+			p.expectAmongPongs(t, frame.Close, true, 2)
 		})
 	}
 }
 
-func TestSocketThatTakesNothingEndsWriting(t *testing.T) {
-	for _, role := range both {
-		for name, send := range map[string]func(c *Conn) error{
-			"small": func(c *Conn) error { return c.Write(context.Background(), Text, []byte("small")) },
-			"large": func(c *Conn) error { return c.Write(context.Background(), Text, text(100_000)) },
-			"post": func(c *Conn) error {
-				if err := c.Post(Text, []byte("posted")); err != nil {
-					return err
-				}
-				<-time.After(defaultWriteTimeout) // the flusher's business
-				synctest.Wait()
-				return c.Write(context.Background(), Text, nil)
-			},
-		} {
-			t.Run(fmt.Sprint(role, " ", name), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) { wantStuck(t, role, send) })
-			})
+// expectAmongPongs wants this frame next; parsing it wants the shortest length.
+func (p *peer) expectAmongPongs(t *testing.T, op frame.Opcode, fin bool, n int) {
+	t.Helper()
+	h, _, err := p.next()
+	for err == nil && h.Opcode == frame.Pong {
+		if h.Masked != (p.role == Server) {
+			t.Errorf("Pong masked %t", h.Masked)
 		}
+		h, _, err = p.next()
 	}
-}
-
-func wantStuck(t *testing.T, role Role, send func(c *Conn) error) {
-	c, p := room(t, role, 0, quiet())
-	begun := time.Now()
-	err := send(c)
-	if e := closeError(t, err); !errors.Is(e, errStuck) || e.Remote || e.Code != CloseAbnormal {
-		t.Fatalf("error %v (%+v), want %v", err, e, errStuck)
+	if err != nil || h.Opcode != op || h.Fin != fin || h.Length != int64(n) || h.Masked != (p.role == Server) || h.RSV1 || h.RSV2 || h.RSV3 {
+		t.Fatalf("peer got %+v, %v; want %v, fin %t, %d bytes", h, err, op, fin, n)
 	}
-	if took := time.Since(begun); took != defaultWriteTimeout {
-		t.Errorf("writing ended after %v, want %v", took, defaultWriteTimeout)
-	}
-	if again := c.Write(t.Context(), Text, nil); again != err {
-		t.Errorf("next Write = %v, want the same %v", again, err)
-	}
-	// What the peer sent before still arrives, above all its Close.
-	go p.send(p.frame(true, frame.Text, "bye"), p.frame(true, frame.Close, closePayload(CloseGoingAway, "reason")))
-	if _, got, err := c.Read(t.Context()); string(got) != "bye" || err != nil {
-		t.Errorf("Read = %q, %v; want what came before", got, err)
-	}
-	_, _, err = c.Read(t.Context())
-	if e := closeError(t, err); e.Code != CloseGoingAway || e.Reason != "reason" || !e.Remote || e.Sent != 0 {
-		t.Errorf("Read = %+v, want the peer's Close", e)
-	}
-	if role == Client {
-		p.nc.CloseWrite() // a client waits for the server's end
-	}
-	<-c.Done()
-	if took := time.Since(begun); took != defaultWriteTimeout {
-		t.Errorf("ended %v after the beginning, want %v: nobody is there to wait for", took, defaultWriteTimeout)
-	}
-}
-
-// With WriteTimeout off, a Write waits as long as its context lets it.
-func TestWriteTimeoutOff(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o := quiet()
-		o.WriteTimeout = -1
-		c, p := room(t, Client, 0, o)
-		result := started(func() error { return c.Write(t.Context(), Text, []byte("patience")) })
-		<-time.After(24 * time.Hour) // fake time
-		p.roomByte()
-		p.expect(frame.Text, "patience")
-		if err := returned(t, "Write", result); err != nil {
-			t.Errorf("Write = %v", err)
-		}
-	})
-}
-
-// writeWays are all the calls that write.
-var writeWays = map[string]func(ctx context.Context, c *Conn) error{
-	"Write small": func(ctx context.Context, c *Conn) error { return c.Write(ctx, Text, []byte("x")) },
-	"Write large": func(ctx context.Context, c *Conn) error { return c.Write(ctx, Text, text(100_000)) },
-	"Writer": func(ctx context.Context, c *Conn) error {
-		w, err := c.Writer(ctx, Text)
-		if err == nil {
-			err = w.Close()
-		}
-		return err
-	},
-	"Post": func(_ context.Context, c *Conn) error { return c.Post(Text, []byte("x")) },
-	"WritePrepared": func(ctx context.Context, c *Conn) error {
-		m, _ := Prepare(Text, []byte("x"))
-		return c.WritePrepared(ctx, m)
-	},
-	"PostPrepared": func(_ context.Context, c *Conn) error {
-		m, _ := Prepare(Text, []byte("x"))
-		return c.PostPrepared(m)
-	},
-	"WriteJSON": func(ctx context.Context, c *Conn) error { return WriteJSON(ctx, c, 1) },
-	"Ping":      func(ctx context.Context, c *Conn) error { _, err := c.Ping(ctx); return err },
-}
-
-var writeEndings = map[string]struct {
-	end  func(t *testing.T, c *Conn, p *peer)
-	want func(err error) bool
-}{
-	"our BeginClose": {
-		func(t *testing.T, c *Conn, p *peer) { c.BeginClose(CloseNormal, "") },
-		func(err error) bool { return errors.Is(err, ErrClosed) },
-	},
-	"the peer's Close": {
-		func(t *testing.T, c *Conn, p *peer) {
-			p.message(frame.Close, closePayload(4000, "enough"))
-			c.Read(t.Context())
-		},
-		func(err error) bool { var e *CloseError; return errors.As(err, &e) && e.Code == 4000 && e.Remote },
-	},
-	"a broken rule": {
-		func(t *testing.T, c *Conn, p *peer) { p.send([]byte{0x83, 0x80, 0, 0, 0, 0}); c.Read(t.Context()) },
-		func(err error) bool { return brokenRule(err) == CloseProtocolError },
-	},
-	"the peer's end": {
-		func(t *testing.T, c *Conn, p *peer) { p.nc.Close(); c.Read(t.Context()) },
-		func(err error) bool { return errors.Is(err, io.EOF) },
-	},
-	"CloseNow": {
-		func(t *testing.T, c *Conn, p *peer) { c.CloseNow() },
-		func(err error) bool { return errors.Is(err, ErrClosed) && errors.Is(err, net.ErrClosed) },
-	},
-	"a reset": {
-		func(t *testing.T, c *Conn, p *peer) { p.nc.Reset(); c.pong(nil) },
-		func(err error) bool {
-			var e *CloseError
-			return errors.As(err, &e) && e.Code == CloseAbnormal && e.Remote
-		},
-	},
-}
-
-// Checklist: G7
-func TestEveryWriteCallReturnsTheSameErrorForEver(t *testing.T) {
-	for _, role := range both {
-		for name, ending := range writeEndings {
-			t.Run(fmt.Sprint(role, " ", name), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					c, p := newPeer(t, role, quiet())
-					open, _ := c.Writer(t.Context(), Text)
-					ending.end(t, c, p)
-					synctest.Wait()
-					out := p.nc.Buffered()
-					want := c.Write(t.Context(), Text, nil)
-					if want == nil || !ending.want(want) {
-						t.Fatalf("Write = %v", want)
-					}
-					for range 3 {
-						for way, call := range writeWays {
-							if err := call(t.Context(), c); err != want && way != "Ping" || err == nil {
-								t.Errorf("%s = %v, want %v", way, err, want)
-							}
-						}
-						if _, err := open.Write(text(fragmentSize)); err != want {
-							t.Errorf("Write to a Writer = %v, want %v", err, want)
-						}
-						if err := open.Close(); err != want {
-							t.Errorf("Close of a Writer = %v, want %v", err, want)
-						}
-					}
-					if p.nc.Buffered() > out {
-						t.Errorf("%d bytes were sent behind the end", p.nc.Buffered()-out)
-					}
-				})
-			})
-		}
-	}
-}
-
-// Each call that waits in the line of writers returns when writing ends.
-func TestEndWakesEveryWriter(t *testing.T) {
-	for name, end := range map[string]func(c *Conn){
-		"CloseNow":   func(c *Conn) { c.CloseNow() },
-		"BeginClose": func(c *Conn) { c.BeginClose(CloseNormal, "") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				c, _ := room(t, Client, 0, quiet())
-				stuck := started(func() error { return c.Write(t.Context(), Text, text(copyMax)) })
-				var line []chan error
-				for range 6 { // committed until there is no room, then in line
-					line = append(line, started(func() error { return c.Write(t.Context(), Text, text(copyMax)) }))
-				}
-				large := started(func() error { return c.Write(t.Context(), Text, text(copyMax+1)) })
-				end(c)
-				failed := 0
-				for _, result := range line {
-					if err := returned(t, "Write", result); errors.Is(err, ErrClosed) {
-						failed++
-					} else if err != nil {
-						t.Errorf("Write = %v, want nil or %v", err, ErrClosed)
-					}
-				}
-				if err := returned(t, "large Write", large); !errors.Is(err, ErrClosed) || failed != 3 {
-					t.Errorf("large Write = %v, %d others in line failed; want %v, 3", err, failed, ErrClosed)
-				}
-				<-c.Done()
-				if err := returned(t, "Write", stuck); !errors.Is(err, ErrClosed) {
-					t.Errorf("stuck Write = %v, want %v", err, ErrClosed)
-				}
-			})
-		})
-	}
-}
-
-// CloseNow and the write that it wakes tell one story, also if that write is first
-// to speak.
-func TestErrorOfACutIsNotThatOfTheWriteItWakes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		near, far := wiretest.Pipe(1)
-		defer far.Close()
-		woken := make(chan struct{})
-		c := New(&slowToClose{Conn: near, after: woken}, Setup{Role: Server}, quiet())
-		result := started(func() error {
-			defer close(woken)
-			return c.Write(t.Context(), Text, nil)
-		})
-		c.CloseNow()
-		if e := closeError(t, c.Err()); !errors.Is(e, ErrClosed) || e.Remote {
-			t.Errorf("Err = %v (remote %v), want %v", e, e.Remote, ErrClosed)
-		}
-		if err := returned(t, "Write", result); !errors.Is(err, ErrClosed) {
-			t.Errorf("Write = %v, want %v", err, ErrClosed)
-		}
-	})
-}
-
-// slowToClose is closed at once, but Close returns only after something else.
-type slowToClose struct {
-	net.Conn
-	after chan struct{}
-}
-
-func (s *slowToClose) Close() error {
-	err := s.Conn.Close()
-	<-s.after
-	return err
-}
-
-// A connection without deadlines is closed to end a Write, and says so.
-func TestCanceledWriteWithoutDeadlines(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		near, far := wiretest.Pipe(1)
-		c := New(wiretest.NoDeadlines(near), Setup{Role: Server}, quiet())
-		defer far.Close()
-		ctx, cancel := context.WithCancel(t.Context())
-		result := started(func() error { return c.Write(ctx, Text, []byte("stuck")) })
-		cancel()
-		if err := returned(t, "Write", result); !errors.Is(err, context.Canceled) {
-			t.Errorf("canceled Write = %v, want %v", err, context.Canceled)
-		}
-		err := c.Write(t.Context(), Text, nil)
-		if e := closeError(t, err); !errors.Is(e, errHalfWritten) || e.Remote {
-			t.Errorf("next Write = %v (remote %v), want %v", err, e.Remote, errHalfWritten)
-		}
-		<-c.Done()
-	})
 }

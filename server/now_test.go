@@ -79,8 +79,10 @@ func TestAnswerWithoutRoomIsBounded(t *testing.T) {
 	far, nc := tcpPair(t)
 	nc.SetWriteBuffer(4 << 10)
 	far.SetReadBuffer(4 << 10)
-	nc.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
-	nc.Write(make([]byte, 8<<20)) // more than there is room for
+	for n := 1; n > 0; { // until there is no room any more
+		nc.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+		n, _ = nc.Write(make([]byte, 8<<20))
+	}
 	p := newOpening(&Options{HandshakeTimeout: 20 * time.Millisecond})
 	defer p.free()
 	p.nc, p.head = nc, make([]byte, 200)

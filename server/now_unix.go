@@ -21,24 +21,18 @@ type trial struct {
 
 // readNow reads what has arrived; 0 if that is nothing, or nc cannot be tried.
 func (p *opening) readNow(b []byte) int {
-	raw := p.try(b)
-	if raw == nil {
-		return 0
+	if raw := p.try(b); raw != nil {
+		raw.Read(p.trial.onRead)
 	}
-	raw.Read(p.trial.onRead)
-	p.trial.b = nil
-	return max(p.trial.n, 0)
+	return p.trial.outcome()
 }
 
 // writeNow writes what the socket takes; 0 if that is nothing, or nc cannot be tried.
 func (p *opening) writeNow(b []byte) int {
-	raw := p.try(b)
-	if raw == nil {
-		return 0
+	if raw := p.try(b); raw != nil {
+		raw.Write(p.trial.onWrite)
 	}
-	raw.Write(p.trial.onWrite)
-	p.trial.b = nil
-	return max(p.trial.n, 0)
+	return p.trial.outcome()
 }
 
 // try is nil if nc is no TCP connection, or closed.
@@ -55,8 +49,15 @@ func (p *opening) try(b []byte) syscall.RawConn {
 	if t.onRead == nil {
 		t.onRead, t.onWrite = t.read, t.write
 	}
-	t.b, t.n = b, 0
+	t.b = b
 	return raw
+}
+
+// outcome is how many bytes the trial has moved, and its end.
+func (t *trial) outcome() int {
+	n := max(t.n, 0)
+	t.b, t.n = nil, 0
+	return n
 }
 
 func (t *trial) read(fd uintptr) bool {

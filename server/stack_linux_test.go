@@ -4,25 +4,17 @@ package server
 
 import (
 	"net"
-	"os"
-	"os/exec"
-	"runtime"
-	"runtime/metrics"
 	"strings"
 	"testing"
+
+	"github.com/tidewire/websocket/internal/alone"
 )
 
 // A goroutine that is begun with the socket gets through UpgradeConn on the 2 KiB of stack that it was born with: to grow
 // it in the depths of a handshake costs as much as reading the head, and it stays large.
 func TestUpgradeConnKeepsSmallStack(t *testing.T) {
 	// Goroutines of other tests have left stacks of all sizes behind.
-	const alone = "TIDEWIRE_TEST_ALONE"
-	if os.Getenv(alone) == "" {
-		test := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.count=1")
-		test.Env = append(os.Environ(), alone+"=1")
-		if out, err := test.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
+	if !alone.Run(t) {
 		return
 	}
 	// Without lists, with few fields, and with so many that their map is larger.
@@ -55,7 +47,7 @@ func upgradesOnSmallStack(t *testing.T, text string) {
 		accepted = append(accepted, nc)
 	}
 	o := &Options{Group: new(Group)}
-	before := stackBytes()
+	before := alone.StackBytes()
 	opened, over := make(chan error), make(chan struct{})
 	for _, nc := range accepted {
 		go func() {
@@ -71,15 +63,8 @@ func upgradesOnSmallStack(t *testing.T, text string) {
 		}
 	}
 	// Some meet an empty pool or a full span on the way, which goes deeper.
-	if each := (stackBytes() - before) / n; each > 3<<10 {
+	if each := (alone.StackBytes() - before) / n; each > 3<<10 {
 		t.Errorf("%d lines: a goroutine that has been through UpgradeConn has a stack of %d bytes", strings.Count(text, "\n"), each)
 	}
 	close(over)
-}
-
-func stackBytes() int {
-	runtime.GC()
-	s := []metrics.Sample{{Name: "/memory/classes/heap/stacks:bytes"}}
-	metrics.Read(s)
-	return int(s[0].Value.Uint64())
 }

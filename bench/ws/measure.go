@@ -211,24 +211,36 @@ func (r *Result) fail(err error) {
 
 // conclude makes estimates of the rounds, and compares those of the base with each.
 func (o *Outcome) conclude() {
-	var base *Result
 	for _, r := range o.Results {
 		r.Rounds = len(r.series[CPU])
 		for metric, series := range r.series {
 			r.Metrics[metric] = series.Estimate()
 		}
-		if base == nil && r.Error == "" && r.Rounds > 0 {
-			base, o.Base = r, r.Contestant
-		}
 	}
+	base := o.base()
 	if base == nil {
 		return
 	}
+	o.Base = base.Contestant
 	for _, r := range o.Results {
 		r.compare(base, CPU, Times)
 		r.compare(base, P99, P99Times)
 		r.compare(base, Rate, RateTimes)
 	}
+}
+
+// base is raw TCP, or where that takes no part, the first that has worked. Nobody takes the
+// place of a raw TCP that has failed: then nothing is compared.
+func (o *Outcome) base() *Result {
+	for _, r := range o.Results {
+		switch {
+		case r.Error == "" && r.Rounds > 0:
+			return r
+		case r.Contestant == contest.Base:
+			return nil
+		}
+	}
+	return nil
 }
 
 // compare sets how many times as much of a metric the base has.

@@ -288,6 +288,36 @@ func TestRatiosAreOfTheSameRound(t *testing.T) {
 	}
 }
 
+// Nobody takes the place of a bare TCP that has failed: what is promised beside it is not
+// judged beside another library. Where it takes no part, the first is the base.
+func TestWhoIsTheBase(t *testing.T) {
+	for _, test := range []struct {
+		first, err, base string
+		verdicts         int
+	}{
+		{contest.Base, "", contest.Base, 1},
+		{contest.Base, "it has ended", "", 0},
+		{"gws", "", "gws", 1},
+		{"gws", "it has ended", plain, 1},
+	} {
+		o := &Outcome{Name: "handshake/http"}
+		for _, name := range []string{test.first, plain} {
+			o.add(&pair{contestant: &contest.Contestant{Name: name}}, nil)
+		}
+		for _, r := range o.Results {
+			r.take(Figures{CPU: 1000}, nil)
+		}
+		o.Results[0].Error = test.err
+		o.conclude()
+		if o.Base != test.base {
+			t.Errorf("%s, %q: the base is %q, want %q", test.first, test.err, o.Base, test.base)
+		}
+		if n := len((&Report{Scenarios: []*Outcome{o}}).judge()); n != test.verdicts {
+			t.Errorf("%s, %q: got %d verdicts, want %d", test.first, test.err, n, test.verdicts)
+		}
+	}
+}
+
 func TestPublishWritesAllFiles(t *testing.T) {
 	dir := t.TempDir()
 	s := &settings{json: filepath.Join(dir, "a.json"), md: filepath.Join(dir, "a.md"), svg: dir, out: io.Discard}
@@ -301,25 +331,19 @@ func TestPublishWritesAllFiles(t *testing.T) {
 	if err := madeUp(250).publish(s, old); err != nil {
 		t.Fatal(err)
 	}
-	for file, want := range map[string]string{
-		"a.json":                           `"Contestant": "tidewire"`,
-		"a.md":                             "| echo/c1/d1/16B | tidewire | CPU | 1000 ns",
-		"echo-c1-d1-16B-" + Times + ".svg": "4.00</text>",
+	for file, wanted := range map[string][]string{
+		"a.json":                           {`"Contestant": "tidewire"`},
+		"a.md":                             {"| echo/c1/d1/16B | tidewire | CPU | 1.00 µs | 500 ns | 0.500 |", "| 2.000 |", "answers wrongly: it says no"},
+		"echo-c1-d1-16B-" + Times + ".svg": {"4.00</text>"},
 	} {
 		text, err := os.ReadFile(filepath.Join(dir, file))
 		if err != nil {
 			t.Error(err)
-		} else if !bytes.Contains(text, []byte(want)) && file != "a.md" {
-			t.Errorf("%s: no %q in it", file, want)
 		}
-	}
-	md, err := os.ReadFile(s.md)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"0.500", "2.000", "answers wrongly: it says no"} {
-		if !bytes.Contains(md, []byte(want)) {
-			t.Errorf("a.md: no %q in\n%s", want, md)
+		for _, want := range wanted {
+			if !bytes.Contains(text, []byte(want)) {
+				t.Errorf("%s: no %q in\n%s", file, want, text)
+			}
 		}
 	}
 }

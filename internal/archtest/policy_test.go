@@ -51,6 +51,7 @@ var policies = map[string]policy{
 
 	// tools for tests; the scripted peer of conntest speaks in frames
 	"internal/wiretest":  {anyStd: true, not: noHTTP},
+	"internal/alone":     {anyStd: true, not: noHTTP},
 	"internal/archtest":  {},
 	"internal/checklist": {},
 	"conntest":           {anyStd: true, own: []string{"conn", "server", "client", "internal/wiretest", "frame", "handshake"}},

@@ -64,7 +64,9 @@ func TestPaceCountsTheQueueOfASlowServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	took := time.Since(start)
-	if got := c.times.quantile(0.5); got < took/4 {
-		t.Errorf("the median is %v, want about half of the %v that all %d took", got, took, c.messages)
+	// The last one was due after d at most, and came when all had come. A machine that stands
+	// still meanwhile changes nothing of that.
+	if got := c.times.quantile(1); got < took/2-d {
+		t.Errorf("the longest latency is %v, want nearly the %v that all %d took", got, took, c.messages)
 	}
 }
