@@ -106,7 +106,11 @@ func (m *message) grow(n int) {
 		m.moveTo(getBuffer(size))
 		return
 	}
-	m.b = append(make([]byte, 0, size), m.b...)
+	if size > bigBuffer {
+		m.b = append(makeLarge(size), m.b...)
+	} else {
+		m.b = append(make([]byte, 0, size), m.b...)
+	}
 	m.free()
 	m.caller = false
 }

@@ -260,3 +260,18 @@ func TestLargeMessagesTakeMemoryOnce(t *testing.T) {
 		}
 	})
 }
+
+// Large memory begins behind the border of a page by more than any distance that is
+// slow to copy over, and is no larger for it than was asked for.
+func TestLargeMemoryBeginsAside(t *testing.T) {
+	for _, n := range []int{bigBuffer + 1, 100_000, 1 << 20} {
+		b := makeLarge(n)
+		var at uintptr
+		if _, err := fmt.Sscanf(fmt.Sprintf("%p", b), "0x%x", &at); err != nil {
+			t.Fatal(err)
+		}
+		if in := at % 4096; len(b) != 0 || cap(b) != n || in < 2*frame.MaxHeaderLen || in > 4096-2*frame.MaxHeaderLen {
+			t.Errorf("memory for %d bytes: len %d, cap %d, %d bytes into its page", n, len(b), cap(b), in)
+		}
+	}
+}
