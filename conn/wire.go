@@ -23,6 +23,8 @@ type wire interface {
 	settle()
 	// tryRead is read without waiting: nothing there is 0 and no error.
 	tryRead(p []byte) (int, error)
+	// arrived is how many bytes wait to be read at least, 0 if that cannot be told.
+	arrived() int
 	// write waits for room and sends the first bytes of p, at least one.
 	write(p []byte) (int, error)
 	// writev is write for two pieces of memory behind each other.
@@ -94,6 +96,7 @@ func (w *anyWire) readPooled(size int) (*buffer, error) {
 func (w *anyWire) foresee()                    {}
 func (w *anyWire) settle()                     {}
 func (w *anyWire) tryRead([]byte) (int, error) { return 0, nil }
+func (w *anyWire) arrived() int                { return 0 }
 
 // write gives the connection one piece at a time, so that the write timeout
 // measures standing still and not size.

@@ -324,6 +324,15 @@ func (w *fdWire) tryRead(p []byte) (int, error) {
 	return n, err
 }
 
+func (w *fdWire) arrived() int {
+	if !w.enter() {
+		return 0
+	}
+	n := waiting(w.fd)
+	w.leave()
+	return n
+}
+
 func (w *fdWire) tryWrite(p []byte) (int, error) {
 	if !w.enter() {
 		return 0, net.ErrClosed
