@@ -66,7 +66,7 @@ func getLarge(least, most int) *buffer {
 	return &buffer{b: makeLarge(least)}
 }
 
-// makeLarge returns empty memory with room for n bytes, n over bigBuffer. It begins some
+// makeLarge returns empty memory with room for n bytes. It begins some
 // way behind the border of a page: where all large memory of Go's begins, and where
 // the system's own copy of a message does, behind a frame header of up to 14 bytes. To
 // copy between two places whose distance within a page is 1 to 15 bytes takes twice as

@@ -106,7 +106,7 @@ func (m *message) grow(n int) {
 		m.moveTo(getBuffer(size))
 		return
 	}
-	if size > bigBuffer {
+	if size > 2*midBuffer { // up to there Go has memory in sizes, of which it would take the next
 		m.b = append(makeLarge(size), m.b...)
 	} else {
 		m.b = append(make([]byte, 0, size), m.b...)
