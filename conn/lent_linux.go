@@ -84,7 +84,8 @@ func (l *lent) descriptor() (fd int32, copied bool, err error) {
 }
 
 // keep has nc keep its descriptor open, whoever closes nc, until giveBack: as long as a
-// call of Control runs.
+// call of Control runs. That takes a goroutine, which waits as long as the connection
+// lives: the price where the system has no descriptor left.
 func (l *lent) keep(raw syscall.RawConn) (fd int32, err error) {
 	kept, running := make(chan struct{}), make(chan struct{})
 	go func() {

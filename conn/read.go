@@ -62,7 +62,12 @@ type reader struct {
 //
 // Safe for concurrent use: concurrent reads take turns by message.
 func (c *Conn) Read(ctx context.Context) (MessageType, []byte, error) {
-	return c.ReadAppend(ctx, nil)
+	var m message
+	t, err := c.readMessage(ctx, &m) // not ReadAppend, whose frame would lie between
+	if err != nil {
+		return 0, nil, err
+	}
+	return t, m.b, nil
 }
 
 // ReadAppend is Read into memory of the caller's: it appends the message to buf

@@ -12,9 +12,13 @@ import (
 	"github.com/tidewire/websocket/internal/alone"
 )
 
-// A goroutine that waits in Messages keeps the 2 KiB that it was born with, also when
-// it has answered a message, a Ping of the peer's and had one of ours answered.
-func TestWaitingLoopKeepsSmallStack(t *testing.T) {
+// A goroutine that waits in Messages or in Read keeps the 2 KiB that it was born with,
+// also when it has answered a message, a Ping of the peer's and had one of ours answered.
+func TestMessagesKeepSmallStack(t *testing.T) { loopOnSmallStack(t, echoMessages) }
+func TestReadKeepsSmallStack(t *testing.T)    { loopOnSmallStack(t, echoReads) }
+
+func loopOnSmallStack(t *testing.T, loop func(c *Conn)) {
+	t.Helper()
 	if raceDetector || runtime.GOARCH != "amd64" {
 		t.Skip("the frames are those of an ordinary build on amd64")
 	}
@@ -29,7 +33,7 @@ func TestWaitingLoopKeepsSmallStack(t *testing.T) {
 		near, far := loopback(t)
 		far.SetDeadline(time.Now().Add(20 * time.Second))
 		conns[i], peers[i] = New(near, Setup{Role: Server}, quiet()), far
-		go echoMessages(conns[i])
+		go loop(conns[i])
 	}
 	check := func(when string) {
 		t.Helper()
@@ -88,6 +92,16 @@ func awaitReads(t *testing.T, conns []*Conn) {
 				t.Fatal(err)
 			}
 			runtime.Gosched()
+		}
+	}
+}
+
+func echoReads(c *Conn) {
+	ctx := context.Background()
+	for {
+		typ, p, err := c.Read(ctx)
+		if err != nil || c.Write(ctx, typ, p) != nil {
+			return
 		}
 	}
 }

@@ -36,7 +36,8 @@ func Run(t *testing.T) bool {
 
 func run(name string) (out []byte, err error) {
 	test := exec.Command(os.Args[0], "-test.run=^"+name+"$", "-test.count=1", "-test.v")
-	test.Env = append(os.Environ(), child+"=1")
+	// Goroutines begin with the smallest stack, whatever others have grown to.
+	test.Env = append(os.Environ(), child+"=1", "GODEBUG=adaptivestackstart=0")
 	return test.CombinedOutput()
 }
 
