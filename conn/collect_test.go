@@ -72,39 +72,70 @@ func TestDeclaredLengthAllocatesNothing(t *testing.T) {
 //
 // Checklist: F12, G10
 func TestMemoryOfAMessageFollowsItsBytes(t *testing.T) {
-	const limit = 1 << 20
 	for _, lend := range []bool{false, true} {
 		for _, final := range []bool{false, true} {
-			for _, step := range []int{1, 100, 4096, 5000, 65_536} {
-				m := message{lend: lend}
-				rd := reader{in: openFrame(t, final, limit)}
-				peak := 0
-				for have := 0; have < limit; {
-					before := cap(m.b)
-					room := m.room(&rd, limit)
-					held := cap(m.b)
-					if held != before {
-						held += before // both are held while one is copied to the other
-					}
-					peak = max(peak, held)
-					n := min(step, len(room))
-					if err := rd.in.Payload(room[:n]); err != nil {
-						t.Fatal(err)
-					}
-					m.b = m.b[:len(m.b)+n]
-					have += n
-					// A connection that cannot be tried holds a buffer to read into beside it.
-					if cap(m.b)+smallBuffer >= 2*have+8<<10 {
-						t.Fatalf("lend %t, final %t, step %d: %d bytes pinned by %d", lend, final, step, cap(m.b), have)
-					}
-				}
-				if len(m.b) != limit || peak >= 2*limit {
-					t.Errorf("lend %t, final %t, step %d: peak %d for a limit of %d", lend, final, step, peak, limit)
+			for _, step := range []int{1, 100, 4096, 5000, 65_536, 300_000} {
+				for _, known := range []bool{false, true} {
+					t.Run(fmt.Sprintf("lend %t, final %t, step %d, known %t", lend, final, step, known), func(t *testing.T) {
+						for _, limit := range []int{1 << 20, 600_000} {
+							growMessage(t, limit, step, lend, final, known)
+						}
+					})
 				}
 			}
 		}
 	}
 }
+
+// growMessage takes a message of limit bytes, of which step come at a time: known says
+// that the wire tells how many have come.
+func growMessage(t *testing.T, limit, step int, lend, final, known bool) {
+	m := message{lend: lend}
+	rd := reader{in: openFrame(t, final, int64(limit))}
+	w := &toldWire{}
+	c := &Conn{opt: &Options{ReadLimit: int64(limit)}, rd: &rd, wire: w}
+	peak := 0
+	for have, sent := 0, 0; have < limit; {
+		if have == sent {
+			sent = min(have+step, limit)
+		}
+		if known {
+			w.n = sent - have
+		}
+		before := cap(m.b)
+		room := c.room(&m)
+		held := cap(m.b)
+		if held != before {
+			held += before // both are held while one is copied to the other
+		}
+		peak = max(peak, held)
+		n := min(sent-have, len(room))
+		if err := rd.in.Payload(room[:n]); err != nil {
+			t.Fatal(err)
+		}
+		m.b = m.b[:len(m.b)+n]
+		have += n
+		// A connection that cannot be tried holds a buffer to read into beside it.
+		if cap(m.b)+smallBuffer >= 2*sent+8<<10 {
+			t.Fatalf("%d bytes pinned by %d", cap(m.b), sent)
+		}
+	}
+	if len(m.b) != limit || peak >= 2*limit {
+		t.Errorf("peak %d for a limit of %d", peak, limit)
+	}
+	if m.pooled != nil && !lend {
+		t.Errorf("a message for the caller ended in memory that is lent")
+	}
+	m.free()
+}
+
+// toldWire tells of n bytes that wait.
+type toldWire struct {
+	anyWire
+	n int
+}
+
+func (w *toldWire) arrived() int { return w.n }
 
 // openFrame is an inbound machine inside a binary frame of n bytes.
 func openFrame(t *testing.T, final bool, n int64) protocol.Inbound {
@@ -212,8 +243,15 @@ func TestLargeBuffersAreNotPooled(t *testing.T) {
 	}
 	m.b = m.b[:bigBuffer]
 	m.grow(1)
-	if m.pooled != nil || cap(m.b) <= bigBuffer {
-		t.Errorf("lent memory of %d bytes is the pool's", cap(m.b))
+	large := m.pooled
+	if cap(large.b) <= bigBuffer {
+		t.Fatalf("%d bytes grew to %d", bigBuffer, cap(large.b))
+	}
+	m.free()
+	for range 100 {
+		if again := getBuffer(bigBuffer); again == large || cap(again.b) != bigBuffer {
+			t.Fatalf("a buffer of %d bytes came back from a pool", cap(again.b))
+		}
 	}
 }
 

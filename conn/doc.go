@@ -70,9 +70,11 @@
 // calls the Receivers, unless one takes long: then another goroutine goes on.
 //
 // A frame header is a claim, not a reason to allocate. Memory follows the bytes
-// that arrived: at most twice as many and 8 KiB, below twice the read limit while
-// a message grows. Buffers are pooled up to 64 KiB and held only while they hold
-// something.
+// that arrived, those that the system has and we have not read yet among them: at most
+// twice as many and 8 KiB, below twice the read limit while a message grows. Buffers are
+// pooled up to 64 KiB and held only while they hold something. Larger ones never are:
+// those that were given back are remembered by weak pointers, used again if the next
+// large message comes before the next collection, and gone with that one otherwise.
 //
 // Compression is off unless Options.Compression is set and the peer agrees. A
 // message is compressed before its first frame goes out; if it does not shrink it

@@ -39,13 +39,7 @@ func (p *poller) lead() {
 		}
 	}()
 	for {
-		for p.at < p.n {
-			e := &p.batch[p.at]
-			p.at++
-			w := p.wireOf(e)
-			if w == nil {
-				continue
-			}
+		for e, w := p.next(); w != nil; e, w = p.next() {
 			c := w.happened(e.Events)
 			if c == nil {
 				continue

@@ -42,7 +42,7 @@ func (c *Conn) Messages(ctx context.Context) iter.Seq2[Message, error] {
 // giveBack ends the lending of a message. again says that the next one has come
 // already: then its memory stays at hand.
 func (m *message) giveBack(again bool) {
-	if again && m.pooled != nil && !m.inside {
+	if again && m.pooled != nil && !m.inside && cap(m.b) <= bigBuffer {
 		poison(m.b)
 		m.b = m.b[:0]
 		return

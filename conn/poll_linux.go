@@ -31,7 +31,8 @@ type poller struct {
 
 	// The leader's.
 	batch [pollBatch]syscall.EpollEvent
-	n, at int // batch[at:n] is not told yet
+	whose [pollBatch]*fdWire // nil: nobody's, or told
+	n, at int                // batch[at:n] is not told yet
 }
 
 // pollPlace has a poller while it has sockets, and a little longer: connections that
@@ -190,7 +191,15 @@ func (p *poller) remove(w *fdWire) {
 // wait waits for events.
 func (p *poller) wait() bool {
 	p.n, p.at = 0, 0
-	return p.raw.Read(p.take) == nil
+	if p.raw.Read(p.take) != nil {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range p.batch[:p.n] {
+		p.whose[i] = p.wireOf(&p.batch[i])
+	}
+	return true
 }
 
 // takeEvents is the callback of wait.
@@ -199,10 +208,19 @@ func (p *poller) takeEvents(fd uintptr) bool {
 	return p.n > 0
 }
 
-// wireOf is the wire that an event is of, nil if that is closed.
+// next is the next event that is not told yet and the wire that it is of, nil at the end
+// of the batch. A wire that was closed since the batch came takes no notice.
+func (p *poller) next() (e *syscall.EpollEvent, w *fdWire) {
+	for w == nil && p.at < p.n {
+		e, w = &p.batch[p.at], p.whose[p.at]
+		p.whose[p.at] = nil
+		p.at++
+	}
+	return e, w
+}
+
+// wireOf is the wire that an event is of, nil if that is closed. mu is held.
 func (p *poller) wireOf(e *syscall.EpollEvent) *fdWire {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	w := p.wires[e.Fd]
 	if w == nil || w.number != uint32(e.Pad) {
 		return nil

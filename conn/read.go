@@ -225,7 +225,7 @@ func (c *Conn) payload(ctx context.Context, m *message) error {
 		return err
 	}
 	for c.rd.in.Left() > 0 {
-		room := m.room(c.rd, c.readLimit())
+		room := c.room(m)
 		n, err := c.take(ctx, room)
 		if err != nil {
 			return err

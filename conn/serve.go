@@ -48,8 +48,31 @@ func (c *Conn) Serve(r Receiver) error {
 		return ErrServing
 	}
 	c.receiver = r
-	go c.beginServing(c.wire.tellEdges(c))
+	told, fresh := c.wire.tellEdges(c)
+	if !fresh || !c.restFresh() {
+		go c.beginServing(told)
+	}
 	return nil
+}
+
+// restFresh has a connection wait that a poller has just begun to watch, and will call
+// the Receiver for. It reports false if it would not: something has been read, or has
+// ended, before.
+func (c *Conn) restFresh() bool {
+	if !c.readTurn.take() {
+		return false
+	}
+	fresh := c.rd == nil && c.readErr() == nil && !c.discarding()
+	if fresh {
+		c.frugal = true
+		c.beginTicks()
+		c.readTurn.waiting.Store(betweenMessages)
+	}
+	c.readTurn.release(&c.mu)
+	if fresh && !c.serving.rest() {
+		go c.serveOn(true)
+	}
+	return fresh
 }
 
 // beginServing hands out what has come already.
@@ -156,11 +179,15 @@ func (c *Conn) serveNext(m *message, mayWait bool) (MessageType, error) {
 		}
 		c.readTurn.acquire(&c.mu, nil)
 	}
-	c.needReader()
 	defer c.releaseRead()
-	if c.discarding() {
+	switch {
+	case c.discarding():
 		return 0, errTakenOver
+	case c.frugal && c.rd == nil && !c.wire.mayRead():
+		c.readTurn.waiting.Store(betweenMessages)
+		return 0, errNothingYet
 	}
+	c.needReader()
 	if rd := c.rd; rd.served != nil {
 		m.free()
 		*m, rd.served = *rd.served, nil

@@ -45,6 +45,16 @@ func recvOnce(fd int32, p []byte) (int, error) {
 	return int(n), nil
 }
 
+// waiting is ioctl(2) with SIOCINQ, which package syscall knows by its other name: how
+// many bytes recv could have now.
+func waiting(fd int32) int {
+	var n int32
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(fd), syscall.TIOCINQ, uintptr(unsafe.Pointer(&n))); errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
 // send is send(2): how much the socket took, EAGAIN if that is nothing. p is not
 // empty.
 //

@@ -24,6 +24,8 @@ type wire interface {
 	settle()
 	// tryRead is read without waiting: nothing there is 0 and no error.
 	tryRead(p []byte) (int, error)
+	// arrived is how many bytes wait to be read at least, 0 if that cannot be told.
+	arrived() int
 	// write waits for room and sends the first bytes of p, at least one.
 	write(p []byte) (int, error)
 	// writev is write for two pieces of memory behind each other.
@@ -32,9 +34,12 @@ type wire interface {
 	tryWrite(p []byte) (int, error)
 	// tries reports whether tryRead and tryWrite can do anything.
 	tries() bool
+	// mayRead reports whether tryRead may find something.
+	mayRead() bool
 	// tellEdges has c.claimServe called, and c served by whoever calls it, when
-	// something may have come. It reports false if the wire cannot do that.
-	tellEdges(c *Conn) bool
+	// something may have come. It reports false if the wire cannot do that. If it has
+	// begun with this call, so that even what has come before will be told of, fresh is true.
+	tellEdges(c *Conn) (told, fresh bool)
 	// resumes reports whether a write that met a deadline leaves the wire usable.
 	resumes() bool
 
@@ -92,6 +97,7 @@ func (w *anyWire) readPooled(size int) (*buffer, error) {
 func (w *anyWire) foresee()                    {}
 func (w *anyWire) settle()                     {}
 func (w *anyWire) tryRead([]byte) (int, error) { return 0, nil }
+func (w *anyWire) arrived() int                { return 0 }
 
 // write gives the connection one piece at a time, so that the write timeout
 // measures standing still and not size.
@@ -106,8 +112,10 @@ func (w *anyWire) writev(head, body []byte) (int, error) {
 
 func (w *anyWire) tryWrite([]byte) (int, error) { return 0, nil }
 func (w *anyWire) tries() bool                  { return false }
-func (w *anyWire) tellEdges(*Conn) bool         { return false }
+func (w *anyWire) mayRead() bool                { return false }
 func (w *anyWire) resumes() bool                { return !w.tls && !w.cut.Load() }
+
+func (w *anyWire) tellEdges(*Conn) (told, fresh bool) { return false, false }
 
 func (w *anyWire) netConn() net.Conn    { return w.nc }
 func (w *anyWire) localAddr() net.Addr  { return w.nc.LocalAddr() }

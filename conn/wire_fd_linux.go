@@ -300,8 +300,10 @@ func (w *fdWire) awaitFlag(p *parked) {
 	p.mu.Unlock()
 }
 
+func (w *fdWire) mayRead() bool { return w.flags.Load()&fdEdge != 0 || w.closed() }
+
 func (w *fdWire) tryRead(p []byte) (int, error) {
-	if w.flags.Load()&fdEdge == 0 && !w.closed() {
+	if !w.mayRead() {
 		return 0, nil
 	}
 	w.flags.And(^uint32(fdEdge)) // before the call: an edge during it counts
@@ -320,6 +322,15 @@ func (w *fdWire) tryRead(p []byte) (int, error) {
 	}
 	w.flags.Or(fdEdge)
 	return n, err
+}
+
+func (w *fdWire) arrived() int {
+	if !w.enter() {
+		return 0
+	}
+	n := waiting(w.fd)
+	w.leave()
+	return n
 }
 
 func (w *fdWire) tryWrite(p []byte) (int, error) {
@@ -412,9 +423,11 @@ func (p *parked) noWriter() {
 
 func (w *fdWire) tries() bool { return true }
 
-func (w *fdWire) tellEdges(c *Conn) bool {
-	w.served.Store(c)
-	return w.watch()
+func (w *fdWire) tellEdges(c *Conn) (told, fresh bool) {
+	w.served.Store(c) // first, because the poller tells at once what is there
+	fresh = w.flags.Load()&fdWatched == 0
+	told = w.watch()
+	return told, fresh && told
 }
 
 func (w *fdWire) resumes() bool { return true }

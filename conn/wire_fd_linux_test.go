@@ -148,6 +148,37 @@ func TestWireReads(t *testing.T) {
 	})
 }
 
+// What has come and is not read is known, also after the end of the stream.
+func TestWireTellsWhatHasArrived(t *testing.T) {
+	overWires(t, func(t *testing.T, w wire, far *net.TCPConn) {
+		if _, ok := w.(*fdWire); !ok {
+			if n := w.arrived(); n != 0 {
+				t.Errorf("a wire that cannot know says %d", n)
+			}
+			return
+		}
+		if n := w.arrived(); n != 0 {
+			t.Errorf("before anything: %d", n)
+		}
+		far.Write(make([]byte, 10_000))
+		spinUntil(t, func() bool { return w.arrived() == 10_000 })
+		if n, err := w.read(make([]byte, 3000)); n != 3000 || err != nil {
+			t.Fatalf("read = %d, %v", n, err)
+		}
+		if n := w.arrived(); n != 7000 {
+			t.Errorf("after a read: %d, want 7000", n)
+		}
+		far.CloseWrite()
+		if n := w.arrived(); n != 7000 {
+			t.Errorf("after the end: %d, want 7000", n)
+		}
+		w.closeNow()
+		if n := w.arrived(); n != 0 {
+			t.Errorf("after closing: %d", n)
+		}
+	})
+}
+
 func TestWireReadIsInterrupted(t *testing.T) {
 	overWires(t, func(t *testing.T, w wire, far *net.TCPConn) {
 		p := make([]byte, 10)
@@ -544,6 +575,8 @@ func TestLateEventsAreNobodys(t *testing.T) {
 	event := func() *fdWire {
 		place.mu.Lock()
 		defer place.mu.Unlock()
+		place.p.mu.Lock()
+		defer place.p.mu.Unlock()
 		return place.p.wireOf(&late)
 	}
 	if event() != old {

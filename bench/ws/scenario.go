@@ -78,7 +78,7 @@ func echoes() []*scenario {
 	var all []*scenario
 	for _, conns := range []int{1, 64, 1000} {
 		for _, depth := range []int{1, 16} {
-			for _, n := range []int{16, 128, kib, 16 * kib, mib} {
+			for _, n := range []int{16, 128, kib, 16 * kib, 256 * kib, mib} {
 				if conns*depth*n <= inFlight {
 					all = append(all, echo("echo", conns, depth, n))
 				}
