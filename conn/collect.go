@@ -5,13 +5,14 @@ import "math/bits"
 // message is where the payload of one message goes: b[base:].
 //
 // Its memory grows with the bytes that arrived, never with the length that a
-// header claims: by what is there already, at least smallBuffer, and never past
-// the read limit. So its peak, while it is copied, stays below twice the limit.
+// header claims: to twice what is there already, at least smallBuffer, and never past
+// the read limit. So its peak, while it is copied, stays below twice the limit. Bytes
+// that the system has received are there.
 type message struct {
 	b      []byte
 	base   int
-	caller bool    // b is the caller's memory
-	lend   bool    // b may be the pool's, because it is only lent
+	caller bool    // b is the caller's memory, or has what was in that before
+	lend   bool    // b may be the pool's to the end, because it is only lent
 	stays  bool    // this is where the message goes on when more of it has come
 	pooled *buffer // which is this one
 	inside bool    // b lies in the buffer of the stream, of which this is a share
@@ -112,14 +113,13 @@ func (m *message) grow(n int) {
 		m.b = append(make([]byte, 0, size), m.b...)
 	}
 	m.free()
-	m.caller = false
 }
 
 // moveTo moves what the message has so far to b.
 func (m *message) moveTo(b *buffer) {
 	b.b = append(b.b, m.b...)
 	m.free()
-	m.b, m.pooled, m.caller = b.b, b, false
+	m.b, m.pooled = b.b, b
 }
 
 // moved takes b for the message: what it was, longer, in the same memory or in new

@@ -215,6 +215,35 @@ func TestKeptBytesAreNoMoreThanArrived(t *testing.T) {
 	}
 }
 
+// Nor does it hold what the caller had in his memory before the message.
+func TestKeptBytesAreThoseOfTheMessage(t *testing.T) {
+	const before, sent = 4 << 20, 100_000
+	if raced() {
+		t.Skip("the race detector has memory of its own counted")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		c, p := newPeer(t, Server, quiet())
+		in := p.frame(fin, frame.Binary, strings.Repeat("x", 300_000))
+		held := heapAlloc()
+		ctx, cancel := context.WithCancel(t.Context())
+		failed := make(chan error)
+		go func() {
+			_, _, err := c.ReadAppend(ctx, make([]byte, before))
+			failed <- err
+		}()
+		p.send(in[:sent])
+		synctest.Wait()
+		cancel()
+		if err := <-failed; !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if held = heapAlloc() - held; held >= 2*sent+64<<10 {
+			t.Errorf("%d bytes held for %d of a message", held, sent)
+		}
+		runtime.KeepAlive(in)
+	})
+}
+
 // Memory over 64 KiB never enters a pool.
 func TestLargeBuffersAreNotPooled(t *testing.T) {
 	for _, n := range []int{0, 1, smallBuffer, smallBuffer + 1, midBuffer, midBuffer + 1, 2 * midBuffer, 2*midBuffer + 1, bigBuffer} {
