@@ -35,8 +35,7 @@ type encoder struct {
 type matcher uint8
 
 const (
-	useThorough matcher = iota
-	useSwift
+	useFast matcher = iota
 	useLazy
 )
 
@@ -61,10 +60,8 @@ func (e *encoder) suspend() (dst []byte, pending, bits uint8) {
 // find runs the matcher of this message.
 func (e *encoder) find(s span, n int) (pos, count int, v verdict) {
 	switch e.matcher {
-	case useThorough:
-		return e.fast.thorough(s, e.tokens[:], n)
-	case useSwift:
-		return e.fast.swift(s, e.tokens[:], n)
+	case useFast:
+		return e.fast.find(s, e.tokens[:], n)
 	case useLazy:
 		return e.lazy.find(s, e.tokens[:], n)
 	default:
