@@ -35,8 +35,7 @@ type encoder struct {
 type matcher uint8
 
 const (
-	useThorough matcher = iota
-	useSwift
+	useFast matcher = iota
 	useLazy
 )
 
@@ -61,10 +60,8 @@ func (e *encoder) suspend() (dst []byte, pending, bits uint8) {
 // find runs the matcher of this message.
 func (e *encoder) find(s span, n int) (pos, count int, v verdict) {
 	switch e.matcher {
-	case useThorough:
-		return e.fast.thorough(s, e.tokens[:], n)
-	case useSwift:
-		return e.fast.swift(s, e.tokens[:], n)
+	case useFast:
+		return e.fast.find(s, e.tokens[:], n)
 	case useLazy:
 		return e.lazy.find(s, e.tokens[:], n)
 	default:
@@ -125,16 +122,18 @@ func (c *Compressor) withHistory(e *encoder, part []byte) {
 	// Stage by stage, each with the window before it:
 	// stage[:n] history | stage[n:n+m] input | padding
 	n := copy(e.stage[:], h.buf)
-	for len(part) > 0 {
+	for {
 		m := copy(e.stage[n:stageSize], part)
 		clear(e.stage[n+m : n+m+padding])
 		s := span{buf: e.stage[:n+m+padding], from: n, to: n + m, base: h.end - uint16(n), window: c.window()}
 		e.encode(s)
 		h.end += uint16(m)
 		part = part[m:]
-		keep := min(n+m, c.window())
-		copy(e.stage[:keep], e.stage[n+m-keep:n+m])
-		n = keep
+		last := e.stage[max(0, n+m-c.window()) : n+m]
+		if len(part) == 0 {
+			h.replace(last)
+			return
+		}
+		n = copy(e.stage[:], last)
 	}
-	h.replace(e.stage[:n])
 }

@@ -45,16 +45,12 @@ func (e *encoder) freshTables(level Level, length, windowBits int) {
 
 // useTables makes the matcher ready for length bytes.
 func (e *encoder) useTables(t table, level Level, length int) {
-	switch {
-	case level == Better:
+	if level == Better {
 		e.lazy = newLazy(t, length)
 		e.matcher = useLazy
 		return
-	case length > smallMessage:
-		e.matcher = useSwift
-	default:
-		e.matcher = useThorough
 	}
+	e.matcher = useFast
 	e.fast = fastMatcher{table: t.head, shift: shiftFor(len(t.head))}
 }
 

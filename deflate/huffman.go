@@ -1,6 +1,9 @@
 package deflate
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // maxCodeBits is the longest code of a literal, length or distance, and
 // maxPrecodeBits that of a code length (RFC 1951, section 3.2.7).
@@ -20,152 +23,119 @@ func makeCodeword(code uint32, length, extra uint8) codeword {
 	return code | uint32(length)<<16 | uint32(length+extra)<<24
 }
 
-// huffman makes length-limited Huffman codes. Its arrays are working space.
-type huffman struct {
-	weights [symbolCount]uint32 // frequency<<symbolBits | symbol, sorted by frequency
-	spare   [symbolCount]uint32
-	tree    tree
-}
-
 // lengthCounts has the number of codes of each length.
 type lengthCounts [maxCodeBits + 1]uint16
+
+// A prefixCode makes length-limited prefix codes that are nearly as short as Huffman's,
+// and without his tree: nothing is sorted. A symbol is worth as many bits as its
+// frequency is halvings of all. Its code gets that number rounded up or down, as there
+// is room for. Messages have 0.1 % more bytes so (TestPrefixCodeOfMessages).
+type prefixCode struct {
+	worth [symbolCount]uint32 // in sixteenths of a bit, by the place in used
+}
+
+// room is counted in codes of the longest length: a code of n bits takes
+// 1<<(limit-n), and all of them 1<<limit (RFC 1951, section 3.2.7).
+type room = int32
 
 // lengths sets a code length of at most limit bits for each symbol in used.
 // used holds frequency<<symbolBits | symbol for two symbols or more, and no more
 // than 1<<limit. The code is always complete: a decoder may refuse any other
 // (RFC 1951, section 3.2.7, is read so by all of them for the code lengths). It
 // says how many codes there are of each length.
-func (h *huffman) lengths(used []uint32, limit int, lengths *[symbolMask + 1]uint8) lengthCounts {
-	sorted := h.sort(used)
-	counts := h.count(sorted, limit)
-	// The rarest symbols get the longest codes.
-	i := 0
-	for length := limit; length > 0; length-- {
-		for range counts[length] {
-			lengths[sorted[i]&symbolMask] = uint8(length)
-			i++
+func (p *prefixCode) lengths(used []uint32, limit uint32, lengths *[symbolMask + 1]uint8) (counts lengthCounts) {
+	// 1. Who is rounded down: all of the first turns that fit.
+	left, gains := p.weigh(used, limit)
+	down := uint32(0) // a bit for each turn
+	for turn, gain := range gains {
+		if gain <= left {
+			left -= gain
+			down |= 1 << turn
 		}
 	}
+	// 2. Round.
+	for i, w := range used {
+		worth := p.worth[i]
+		length := max(worth>>4+1-down>>turns[worth&255]&1, 1) // no code has less than one bit
+		lengths[w&symbolMask] = uint8(length)
+		counts[length&15]++
+	}
+	p.fit(used, limit, left, lengths, &counts)
 	return counts
 }
 
-// sort orders weights by frequency: by counting, one pass for each byte of the
-// largest frequency. It is stable, so equal ones stay in the order of symbols.
-func (h *huffman) sort(used []uint32) []uint32 {
-	all := uint32(0)
+// weigh says what each symbol is worth, what room is left if all are rounded up, and
+// how much of it those of each turn take that are rounded down.
+func (p *prefixCode) weigh(used []uint32, limit uint32) (left room, gains [16]room) {
+	total := uint32(0)
 	for _, w := range used {
-		all |= w
+		total += w >> symbolBits
 	}
-	from, to := h.weights[:len(used)], h.spare[:len(used)]
-	copy(from, used)
-	for shift := symbolBits; all>>shift != 0; shift += 8 {
-		var starts [256]uint16
-		for _, w := range from {
-			starts[w>>(shift&31)&0xff]++
+	all, most := logarithm(total), limit<<4-1
+	left = 1 << limit
+	for i, w := range used {
+		worth := min((all-logarithm(w>>symbolBits))>>(logarithmBits-4), most)
+		p.worth[i] = worth
+		gain := room(1) << (limit - 1 - worth>>4&15)
+		left -= gain
+		if worth < 1<<4 {
+			gain = 0 // no code has less than one bit
 		}
-		last := 1<<min(bits.Len32(all>>shift), 8) - 1
-		sum := uint16(0)
-		for i, n := range starts[:last+1] {
-			starts[i] = sum
-			sum += n
+		gains[turns[worth&255]] += gain
+	}
+	return left, gains
+}
+
+// turns says in which turn a symbol of this worth is rounded down. Those with the
+// smallest fractions lose most, so they come first. Then, frequent ones come before
+// others, as later there is seldom room for them, and of the others the rarer ones,
+// which makes for fewer different lengths in the header of the block.
+var turns = makeTurns()
+
+func makeTurns() (turns [16 << 4]uint8) {
+	for worth := range turns {
+		n, fraction := worth>>4, worth&15
+		turns[worth] = uint8(max(0, min(fraction+min(3*n-9, 6-n), 15)))
+	}
+	return turns
+}
+
+// fit makes codes longer, or shorter, until no room is left and none is missing: the
+// long ones longer, and those shorter first that were rounded up most.
+func (p *prefixCode) fit(used []uint32, limit uint32, left room, lengths *[symbolMask + 1]uint8, counts *lengthCounts) {
+	longest := limit - 1
+	for left < 0 {
+		for _, w := range used {
+			if n := uint32(lengths[w&symbolMask]); n == longest && left < 0 {
+				left += 1 << (limit - n - 1)
+				lengths[w&symbolMask]++
+				counts[n&15]--
+				counts[(n+1)&15]++
+			}
 		}
-		for _, w := range from {
-			b := w >> (shift & 31) & 0xff
-			to[starts[b]] = w
-			starts[b]++
+		if longest--; longest == 0 {
+			longest = limit - 1
 		}
-		from, to = to, from
 	}
-	return from
-}
-
-// count says how many symbols get a code of each length. sorted is by frequency.
-func (h *huffman) count(sorted []uint32, limit int) (counts lengthCounts) {
-	t := &h.tree
-	t.build(sorted)
-	// Walk down from the root, the last inner node, to count the inner nodes of
-	// each depth. What is below them and is not an inner node is a leaf.
-	var inner [deepest + 1]uint16
-	root := len(sorted) - 2
-	depths := &t.parents
-	depths[root] = 0
-	inner[0] = 1
-	for i := root - 1; i >= 0; i-- {
-		depth := depths[t.parents[i]&symbolMask] + 1
-		depths[i] = depth
-		inner[depth&deepest]++
-	}
-	if int(depths[0]) >= limit {
-		return limited(depths[:root], uint32(limit))
-	}
-	for depth := range limit {
-		counts[depth+1] = 2*inner[depth] - inner[depth+1]
-	}
-	return counts
-}
-
-// deepest is more than the depth of any tree: a tree of depth n has a weight of
-// at least the n-th Fibonacci number, and a block has fewer than 1<<16 tokens.
-const deepest = 31
-
-// limited does the same for a tree that is too deep. Each inner node turns one
-// leaf of its depth into two, one deeper. Where that would be too deep, the
-// deepest leaf that may be split takes its place. So the code is complete after
-// each step. depths are those of the inner nodes but the root, in falling order.
-func limited(depths []uint32, limit uint32) (counts lengthCounts) {
-	counts[1] = 2
-	for i := len(depths) - 1; i >= 0; i-- {
-		depth := min(depths[i], limit-1)
-		for counts[depth] == 0 {
-			depth--
+	// The longest codes always find room to be shorter by a bit.
+	for wins := int32(8); left > 0; wins -= 8 {
+		for i, w := range used {
+			n := uint32(lengths[w&symbolMask])
+			if 1<<(limit-n&15) <= left && n > 1 && int32(n<<4-p.worth[i]) >= wins {
+				left -= 1 << (limit - n)
+				lengths[w&symbolMask]--
+				counts[n&15]--
+				counts[(n-1)&15]++
+			}
 		}
-		counts[depth]--
-		counts[depth+1] += 2
-	}
-	return counts
-}
-
-// A tree is a Huffman tree. Its inner nodes stand in rising order of weight, so a
-// parent behind its children.
-type tree struct {
-	leaves  [symbolCount + 2]uint32 // weights in rising order, then heaviest
-	inner   [symbolCount + 1]uint32 // weights; heaviest: not built yet
-	parents [symbolMask + 1]uint32  // of inner nodes
-}
-
-// heaviest is more than the weight of any tree, with room in an int32.
-const heaviest = 1<<31 - 1
-
-// build joins the two lightest nodes that are left until one is, the root. It
-// runs without branches on weights: these cannot be foreseen.
-func (t *tree) build(sorted []uint32) {
-	n := len(sorted)
-	for i, w := range sorted {
-		t.leaves[i] = w >> symbolBits
-		t.inner[i] = heaviest
-	}
-	t.leaves[n], t.leaves[n+1] = heaviest, heaviest
-	leaf, root := uint32(0), uint32(0) // the first leaf and inner node without a parent
-	for next := range uint32(n - 1) {
-		// The lightest of all, taken from one list or the other. A parent noted
-		// for an inner node that is not taken will be noted anew.
-		a, b := t.inner[root], t.leaves[leaf]
-		weight := min(a, b)
-		t.parents[root&symbolMask] = next
-		taken := (a - b) >> 31 // 1 if a < b
-		root += taken
-		leaf += 1 - taken
-
-		a, b = t.inner[root], t.leaves[leaf]
-		weight += min(a, b)
-		t.parents[root&symbolMask] = next
-		taken = (a - b) >> 31
-		root += taken
-		leaf += 1 - taken
-
-		t.inner[next] = weight
 	}
 }
+
+// logarithm is about the binary logarithm of n, with logarithmBits behind the point,
+// and some constant.
+func logarithm(n uint32) uint32 { return math.Float32bits(float32(n)) }
+
+const logarithmBits = 23
 
 // assign gives codes to the symbols in used, which stand in rising order: codes
 // of one length follow each other, and shorter ones come first (RFC 1951,

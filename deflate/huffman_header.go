@@ -90,7 +90,7 @@ func (d *dynamicHeader) few(length, run uint32) {
 }
 
 // makePrecode makes the code of the code lengths, and the size of it all.
-func (d *dynamicHeader) makePrecode(h *huffman, lengths *[symbolMask + 1]uint8, codes *[symbolMask + 1]codeword) {
+func (d *dynamicHeader) makePrecode(p *prefixCode, lengths *[symbolMask + 1]uint8, codes *[symbolMask + 1]codeword) {
 	n := 0
 	for symbol, f := range d.frequencies {
 		if f != 0 {
@@ -110,7 +110,7 @@ func (d *dynamicHeader) makePrecode(h *huffman, lengths *[symbolMask + 1]uint8, 
 	}
 	used := d.used[:n]
 	clear(lengths[lengthSymbol : lengthSymbol+19])
-	counts := h.lengths(used, maxPrecodeBits, lengths)
+	counts := p.lengths(used, maxPrecodeBits, lengths)
 	assign(used, &counts, lengths, codes)
 
 	d.hclen = 19

@@ -65,7 +65,7 @@ func (z *inflater) readCounts() outcome {
 func (z *inflater) readPrecode() outcome {
 	s := &z.header
 	for ; s.next < s.precodes; s.next++ {
-		if !z.need(3) {
+		if z.count < 3 && !z.need(3) {
 			return needInput
 		}
 		s.precodeLengths[precodeOrder[s.next]] = uint8(z.hold & 7)

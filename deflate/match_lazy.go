@@ -51,7 +51,7 @@ const (
 	smallLazy = 2000
 	lazyStep  = 3
 
-	lazySkip = 7 // as thoroughSkip
+	lazySkip = 7 // as fastSkip
 )
 
 func newLazy(t table, length int) lazyMatcher {
@@ -72,7 +72,7 @@ func worth(length, distance int) bool {
 	return length > 4 || length == 4 && distance <= distance4 || length == 3 && distance <= distance3
 }
 
-// find does what thorough does.
+// find does what that of a fastMatcher does.
 func (m *lazyMatcher) find(s span, tokens []uint32, n int) (pos, count int, v verdict) {
 	buf, base, near, pairs := s.buf, s.base, m.near, m.pairs
 	nearShift, pairShift, pairDrop := m.nearShift, m.pairShift, m.pairDrop

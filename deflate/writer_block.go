@@ -34,7 +34,7 @@ type blockWriter struct {
 	codes       [symbolMask + 1]codeword
 	literals    [symbolCount + 8]uint32 // used literals and lengths: frequency<<symbolBits | symbol
 	distances   [30 + 8]uint32          // used distances
-	huffman     huffman
+	prefixes    prefixCode
 	header      dynamicHeader
 }
 
@@ -116,7 +116,7 @@ func (b *blockWriter) makeCodes(literals, distances []uint32) (_, _ []uint32) {
 	if len(literals) == 1 { // the end of the block alone
 		literals = append(literals[:0], 0, literals[0])
 	}
-	counts := b.huffman.lengths(literals, maxCodeBits, &b.lengths)
+	counts := b.prefixes.lengths(literals, maxCodeBits, &b.lengths)
 	assign(literals, &counts, &b.lengths, &b.codes)
 	// No distance code at all is allowed, and so is a single one of one bit (RFC
 	// 1951, section 3.2.7). The second is the only incomplete code there is:
@@ -130,11 +130,11 @@ func (b *blockWriter) makeCodes(literals, distances []uint32) (_, _ []uint32) {
 		}
 	}
 	if len(distances) > 0 {
-		counts = b.huffman.lengths(distances, maxCodeBits, &b.lengths)
+		counts = b.prefixes.lengths(distances, maxCodeBits, &b.lengths)
 		assign(distances, &counts, &b.lengths, &b.codes)
 	}
 	b.header.make(literals, distances, &b.lengths)
-	b.header.makePrecode(&b.huffman, &b.lengths, &b.codes)
+	b.header.makePrecode(&b.prefixes, &b.lengths, &b.codes)
 	return literals, distances
 }
 
