@@ -149,7 +149,9 @@ func (c *Conn) serveOn(mayWait bool) {
 		t, err := c.serveNext(&m, mayWait)
 		switch {
 		case err == nil:
-			c.hand(t, &m)
+			if !c.hand(t, &m) {
+				return
+			}
 			continue
 		case err == errTurnTaken:
 			go c.serveOn(true)
@@ -210,31 +212,33 @@ func (c *Conn) serveNext(m *message, mayWait bool) (MessageType, error) {
 	return t, err
 }
 
-// hand calls the Receiver with a message.
-func (c *Conn) hand(t MessageType, m *message) {
-	returned := false
+// hand calls the Receiver with a message. It reports false if another goroutine serves
+// on since.
+func (c *Conn) hand(t MessageType, m *message) (goOn bool) {
 	defer func() {
-		if !returned {
+		if !goOn {
 			m.b, m.pooled = nil, nil // whoever has it may hold it
-			c.receiverFailed(recover())
+			goOn = c.receiverFailed(recover())
 		}
 	}()
 	c.receiver.Message(c, Message{Type: t, Data: m.b})
 	m.giveBack(c.more.Load())
-	returned = true
+	return true
 }
 
 // receiverFailed ends a connection whose Receiver panicked with v, or, if v is nil,
-// called runtime.Goexit.
-func (c *Conn) receiverFailed(v any) {
+// called runtime.Goexit; a program may also let panic(nil) be that. Then it reports
+// false: another goroutine serves on.
+func (c *Conn) receiverFailed(v any) (goOn bool) {
 	payload, _ := frame.AppendClose(nil, CloseInternalError, "")
 	c.beginClose(CloseInternalError, payload)
 	c.takeOver()
 	if v == nil {
 		go c.serveOn(true) // in place of the goroutine that ends here
-		return
+		return false
 	}
 	log.Printf("websocket: panic in the Receiver of the connection with %v: %v\n%s", c.RemoteAddr(), v, debug.Stack())
+	return true
 }
 
 // tellClosed is the last call of the Receiver.

@@ -179,14 +179,7 @@ func TestPanicInClosed(t *testing.T) {
 func TestPanicInMessageTellsThePeer(t *testing.T) {
 	for name, fail := range map[string]func(){"panic": func() { panic("secret") }, "Goexit": func() { runtime.Goexit() }} {
 		t.Run(name, func(t *testing.T) {
-			var said bytes.Buffer
-			var mu sync.Mutex
-			quietLog(t)
-			log.SetOutput(writerFunc(func(p []byte) (int, error) {
-				mu.Lock()
-				defer mu.Unlock()
-				return said.Write(p)
-			}))
+			said := heardLog(t)
 			overServeWays(t, quiet(), func(t *testing.T, c *Conn, far net.Conn) {
 				closed := make(chan error, 1)
 				c.Serve(&receiver{message: func(*Conn, Message) { fail() }, closed: func(_ *Conn, err error) { closed <- err }})
@@ -200,12 +193,37 @@ func TestPanicInMessageTellsThePeer(t *testing.T) {
 				}
 				<-closed
 			})
-			mu.Lock()
-			defer mu.Unlock()
-			if n := strings.Count(said.String(), "panic in the Receiver"); n != len(serveWays) && name == "panic" {
-				t.Errorf("%d panics were logged, want %d:\n%s", n, len(serveWays), said.String())
+			if n := strings.Count(said(), "panic in the Receiver"); n != len(serveWays) && name == "panic" {
+				t.Errorf("%d panics were logged, want %d:\n%s", n, len(serveWays), said())
 			}
 		})
+	}
+}
+
+// A program may ask for a panic(nil) that recover does not tell from runtime.Goexit. Only
+// one goroutine serves on all the same, and Closed is called once.
+func TestPanicOfNilEndsServingOnce(t *testing.T) {
+	t.Setenv("GODEBUG", "panicnil=1")
+	said := heardLog(t)
+	overServeWays(t, quiet(), func(t *testing.T, c *Conn, far net.Conn) {
+		b := &ends{inner: newMailbox(), inside: func(*Conn) { panic(nil) }}
+		c.Serve(b)
+		d := New(far, Setup{Role: Client}, quiet())
+		go d.Discard(context.Background())
+		d.Write(context.Background(), Text, []byte("end"))
+		end := b.inner.next().err
+		if got := endOf(end); got != `close 1011 ""` {
+			t.Errorf("Closed got %q", got)
+		}
+		<-c.Done()
+		d.CloseNow()
+		wantNoneOfOurs(t) // who would call Closed again
+		if l := b.inner.next(); l.err != end {
+			t.Errorf("behind Closed: %v", l.err)
+		}
+	})
+	if said() != "" {
+		t.Errorf("logged: %s", said())
 	}
 }
 
@@ -214,6 +232,23 @@ func quietLog(t *testing.T) {
 	before := log.Writer()
 	t.Cleanup(func() { log.SetOutput(before) })
 	log.SetOutput(io.Discard)
+}
+
+// heardLog keeps what is logged out of the test's output, and tells it.
+func heardLog(t *testing.T) (said func() string) {
+	var b bytes.Buffer
+	var mu sync.Mutex
+	quietLog(t)
+	log.SetOutput(writerFunc(func(p []byte) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return b.Write(p)
+	}))
+	return func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return b.String()
+	}
 }
 
 type writerFunc func(p []byte) (int, error)
