@@ -14,8 +14,9 @@ type fastMatcher struct {
 
 // fastSkip: after 1<<fastSkip bytes without a match one position more is passed
 // over each time, after twice as many two, and so on.
-// A window that is larger than largeAhead bits has more to find: the first positions
-// behind a match are all looked at, which saves 3 % of the bytes of Chinese text.
+// For a small message a window that is larger than largeAhead bits has more to find: the
+// first positions behind a match are all looked at, which saves 3 % of the bytes of
+// Chinese text.
 const (
 	fastSkip   = 5
 	largeAhead = 12
