@@ -114,6 +114,9 @@ func (c *Compressor) withHistory(e *encoder, part []byte) {
 	h := c.history
 	h.prepare(c.level)
 	e.useTables(*h.table, c.level, len(part))
+	if c.windowBits > largeAhead && len(part) <= smallMessage {
+		e.fast.ahead /= 2
+	}
 	c.message = min(c.message+len(part), c.window())
 	if s, ok := h.append(part); ok {
 		e.encode(s)

@@ -51,7 +51,7 @@ func (e *encoder) useTables(t table, level Level, length int) {
 		return
 	}
 	e.matcher = useFast
-	e.fast = fastMatcher{table: t.head, shift: shiftFor(len(t.head))}
+	e.fast = fastMatcher{table: t.head, shift: shiftFor(len(t.head)), ahead: 1 << fastSkip}
 }
 
 // shiftFor gives the shift of hashes into a table of so many entries, a power of 2.
