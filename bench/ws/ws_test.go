@@ -376,7 +376,7 @@ func TestTargetsAreAboutScenariosThatThereAre(t *testing.T) {
 	r := &Report{}
 	for _, sc := range choose(s) {
 		o := &Outcome{Name: sc.name}
-		for _, name := range []string{contest.Base, contest.Inline, plain, blocking, trusting, better, serving, "coder", "gws"} {
+		for _, name := range []string{contest.Base, contest.Inline, plain, blocking, appending, trusting, better, serving, "coder", "gws"} {
 			result := &Result{Contestant: name, Metrics: map[string]measure.Estimate{}}
 			result.Metrics[RateTimes] = measure.Estimate{Median: 1}
 			for _, c := range columns {
