@@ -392,7 +392,7 @@ func TestTargetsAreAboutScenariosThatThereAre(t *testing.T) {
 		groups[group]++
 	}
 	for group, want := range map[string]int{
-		"echo": 8 + 6 + 3*7, "text": 4 * (2*5 + 1), "idle": 4, "deflate-idle": 1,
+		"echo": 8 + 6 + 3*8, "text": 4 * (2*5 + 1), "idle": 4, "deflate-idle": 1,
 		"fanout": 1, "burst": 1, "writers": 1, "writers-2p": 1, "deflate": 3 + 4, "handshake": 2,
 		"paced": 4, "slow": 1,
 	} {
