@@ -3,22 +3,24 @@ package deflate
 import "math/bits"
 
 // A fastMatcher takes the first match it finds: one candidate for each hash of five
-// bytes. It looks right behind a match before all else, and otherwise at two positions
-// of three, or at all. It enters those in the table, and three of each match: more of them take
-// more time than they save bytes.
+// bytes. It looks right behind a match first, and from there on at two positions of
+// three, or, with less ahead, at first at all of them. It enters in the table where it
+// has looked, and three positions of each match: more take more time than they save
+// bytes.
 type fastMatcher struct {
 	table []uint16
 	shift uint8 // 64 minus the bits of the hash
 	ahead int   // as many more bytes without a match are assumed
 }
 
-// fastSkip: after 1<<fastSkip bytes without a match one position more is passed
-// over each time, after twice as many two, and so on.
-// For a small message a window that is larger than largeAhead bits has more to find: the
-// first positions behind a match are all looked at, which saves 3 % of the bytes of
-// Chinese text.
 const (
-	fastSkip   = 5
+	// After 1<<fastSkip bytes without a match one position more is passed over each
+	// time, after twice as many two, and so on.
+	fastSkip = 5
+
+	// For a small message a window that is larger than largeAhead bits has more to
+	// find: the first positions behind a match are all looked at, which saves 3 % of
+	// the bytes of Chinese text.
 	largeAhead = 12
 )
 
